@@ -77,10 +77,11 @@ type Lock struct {
 	Where     string // for people: "bus 1, board 2, channel 7"
 }
 
-// Snapshot is a fresh reading of every lock.
+// Snapshot is a fresh reading of every lock. Doors has the order of Inventory;
+// it belongs to the receiver.
 type Snapshot struct {
 	At    time.Time
-	Doors map[LockID]DoorState
+	Doors []DoorState
 }
 
 // EventKind says what an Event is about.
@@ -169,8 +170,12 @@ type Clock interface {
 	Sleep(ctx context.Context, d time.Duration) error
 }
 
-// Optional capabilities of a Driver or Cabinet.
+// Optional capabilities of a Driver or Cabinet. Their methods may be called from
+// several goroutines, also while others run, and return at once.
 type (
+	// Waker brings the next poll forward whenever its channel receives, for
+	// instance at an edge or an unsolicited frame.
+	Waker interface{ Wake() <-chan struct{} }
 	// Buzzer sounds a tone by name: "opened", "left_open", "alarm", "done".
 	Buzzer interface{ Buzz(name string) }
 	// Indicator lights the lamp of a compartment.
@@ -186,18 +191,21 @@ type Driver interface {
 	// Pulse energises one coil for d, which is at most 1 s, and returns when it is
 	// off. It finishes switching off even when ctx ends.
 	Pulse(ctx context.Context, id LockID, d time.Duration) (Pulse, error)
-	// Read reads every lock and input. A lock that can not be read is Unknown with
-	// Quality Fault.
-	Read(ctx context.Context) (Reading, error)
+	// Read reads every lock and input into r, which it may not keep. A lock that
+	// can not be read is Unknown with Quality Fault; an error means that nothing
+	// could be read, and r is ignored.
+	Read(ctx context.Context, r *Reading) error
 	// AllOff switches every output off and verifies it as far as it can.
 	AllOff(ctx context.Context) error
 	// Health is what the driver knows to be unhealthy.
 	Health() Health
 }
 
-// Reading is one poll of a Driver. Doors has an entry for every lock. At and
-// Changed of its entries are set by the Governor.
+// Reading is one poll of a Driver. The Governor brings it with Doors as long as
+// Inventory and in its order, all Unknown and Fault, and Inputs empty; the Driver
+// fills in what it can read. At and Changed are set by the Governor. An input
+// that is missing in Inputs keeps its last known state.
 type Reading struct {
-	Doors  map[LockID]DoorState
+	Doors  []DoorState
 	Inputs map[Input]bool
 }

@@ -166,10 +166,12 @@ type (
 		Delivery DeliveryID
 	}
 
-	// Retrieve opens the compartment of a due, cancelled or disputed delivery.
+	// Retrieve opens the compartment of a due, cancelled or disputed delivery. Its
+	// code ends at once.
 	Retrieve struct {
 		By       Actor
 		Delivery DeliveryID
+		ByKey    bool // the clerk opens it with the mechanical key: nothing is pulsed
 	}
 
 	// RetrieveWord is the clerk's word after closing: taken out, or it was empty.

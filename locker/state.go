@@ -250,6 +250,7 @@ type Clock struct {
 	AnchorM   Mono      `json:"anchor_mono"`         // pair against which a step is measured
 	AnchorW   time.Time `json:"anchor_wall"`         //
 	Untrusted string    `json:"untrusted,omitempty"` // "" or why: "stepped", "jumped", "behind"
+	Booted    bool      `json:"booted,omitempty"`    // powered off since the last trusted pair
 }
 
 // Grant is what the citizen at the terminal may do without entering the code
@@ -271,10 +272,11 @@ type State struct {
 	Clock        Clock
 
 	// Not stored: known again after a restart by reading or asking.
-	Doors   []Sensed // same order as Layout
-	Down    []bool   // hardware says that this lock can not be reached; same order
-	Grant   *Grant
-	Started bool // the first reading of the cabinet has been made
+	Doors    []Sensed // same order as Layout
+	OutSince []Mono   // since when a right code could not open this compartment, -1: it can
+	Down     []bool   // hardware says that this lock can not be reached; same order
+	Grant    *Grant
+	Started  bool // the first reading of the cabinet has been made
 }
 
 // Delivery returns the delivery with this ID, or nil. The result must not be

@@ -1,0 +1,170 @@
+package locker
+
+import "slices"
+
+func (d *draft) startInventory(ev StartInventory) *Refusal {
+	m := d.meta()
+	if m.Inventory.Running {
+		return &Refusal{Code: WrongState, What: "inventory_running"}
+	}
+	m.Inventory.Running, m.Inventory.Done, m.Inventory.By = true, nil, ev.By
+	if m.Inventory.Why == "" {
+		m.Inventory.Why = "requested"
+	}
+	d.record(Record{Type: "inventory.started", Actor: ev.By, Detail: Detail{Code: m.Inventory.Why}})
+	return nil
+}
+
+func (d *draft) inspect(ev Inspect) *Refusal {
+	i := d.s.Index(ev.Compartment)
+	if i < 0 {
+		return &Refusal{Code: UnknownCompartment, Compartment: ev.Compartment}
+	}
+	if ref := d.openable(i); ref != nil {
+		return ref
+	}
+	c := d.s.Compartments[i]
+	if c.Use == Occupied && !d.s.Meta.Inventory.Running {
+		if x := d.s.Delivery(c.Delivery); x != nil && x.State != Disputed {
+			return &Refusal{Code: NotFree, Compartment: c.Number, Delivery: c.Delivery, What: string(x.State)}
+		}
+	}
+	d.openDoor(i, ForInspect, 0, ev.By)
+	d.answer.Compartment = ev.Compartment
+	return nil
+}
+
+func (d *draft) inspected(ev Inspected) *Refusal {
+	i := d.s.Index(ev.Compartment)
+	if i < 0 {
+		return &Refusal{Code: UnknownCompartment, Compartment: ev.Compartment}
+	}
+	in := d.s.Compartments[i].Intent
+	switch {
+	case in != nil && in.Purpose != ForInspect:
+		return &Refusal{Code: InUse, Compartment: ev.Compartment, What: string(in.Purpose)}
+	case in != nil && in.Phase != PhaseAsking:
+		_, ref := d.asked(ev.Compartment)
+		return ref
+	case in == nil && !ev.ByKey:
+		return &Refusal{Code: WrongState, Compartment: ev.Compartment, What: "not_opened"}
+	case d.s.Doors[i].Fresh && d.s.Doors[i].Open == Yes:
+		return &Refusal{Code: DoorIsOpen, Compartment: ev.Compartment}
+	}
+	var ref *Refusal
+	switch ev.Finding {
+	case FoundEmpty, FoundOther:
+		d.foundEmpty(i)
+	case FoundDocument:
+		ref = d.foundDocument(i, ev)
+	default:
+		ref = &Refusal{Code: BadField, Compartment: ev.Compartment, What: "finding"}
+	}
+	if ref != nil {
+		return ref
+	}
+	c := d.compartment(i)
+	c.Intent = nil
+	if c.Fault == DoorForced || c.Fault == DoorUnread {
+		c.Fault = "" // somebody has looked; a lock's own faults need an unblock
+	}
+	d.record(Record{Type: "compartment.inspected", Actor: ev.By, Compartment: c.Number, Delivery: c.Delivery, Detail: Detail{Code: string(ev.Finding)}})
+	d.inventoried(ev)
+	return nil
+}
+
+// foundEmpty: a clerk has looked in, and nothing is there (any more). A delivery
+// that was believed to be inside is in dispute.
+func (d *draft) foundEmpty(i int) {
+	c := d.compartment(i)
+	if x := d.s.Delivery(c.Delivery); x != nil && x.Compartment == c.Number && x.State != Announced {
+		if !x.State.Ended() {
+			x = d.delivery(x.ID)
+			if x.State != Disputed {
+				d.dispute(x, "not_found")
+			}
+			x.Compartment = 0
+		}
+	}
+	c.Use, c.Delivery = Free, 0
+}
+
+// foundDocument: a clerk has looked in and seen a delivery's documents.
+func (d *draft) foundDocument(i int, ev Inspected) *Refusal {
+	c := d.s.Compartments[i]
+	id := ev.Delivery
+	if id == 0 {
+		id = c.Delivery
+	}
+	x := d.s.Delivery(id)
+	if x == nil {
+		return &Refusal{Code: UnknownDelivery, Compartment: ev.Compartment, Delivery: id}
+	}
+	if x.State == Loading || x.State == Opening || x.State == Open {
+		return &Refusal{Code: InUse, Delivery: id, Compartment: x.Compartment, What: string(x.State)}
+	}
+	if c.Delivery != 0 && c.Delivery != id {
+		d.foundEmpty(i) // of whoever was believed to be here
+	}
+	if old := d.s.Index(x.Compartment); old >= 0 && old != i && d.s.Compartments[old].Delivery == id {
+		o := d.compartment(old)
+		o.Use, o.Delivery = ToCheck, 0
+	}
+	cc := d.compartment(i)
+	x = d.delivery(id)
+	switch {
+	case x.State == Announced && len(x.FactorTag) == 0 && x.Group == 0:
+		return &Refusal{Code: WrongState, Delivery: id, What: string(x.State)}
+	case x.State == Announced:
+		d.settle(cc, x, ev.By)
+		return nil
+	case x.State.Ended():
+		x.State = Ready // so that dispute tells the truth about what it was
+		d.dispute(x, "found_again")
+	case x.State == Asking:
+		d.dispute(x, "found_again")
+	}
+	x.Compartment = cc.Number
+	cc.Use, cc.Delivery = Occupied, id
+	return nil
+}
+
+// inventoried ends a round when every compartment was seen. What was not found
+// is in dispute; what was found may be opened with its code again.
+func (d *draft) inventoried(ev Inspected) {
+	if !d.s.Meta.Inventory.Running {
+		return
+	}
+	inv := &d.meta().Inventory
+	if !slices.Contains(inv.Done, ev.Compartment) {
+		inv.Done = append(slices.Clone(inv.Done), ev.Compartment)
+	}
+	if len(inv.Done) < len(d.s.Compartments) {
+		return
+	}
+	why := inv.Why
+	*inv = Inventory{}
+	for _, x := range d.s.Deliveries {
+		switch x.State {
+		case Settling, Ready, Due, Cancelled, Asking:
+		default:
+			continue
+		}
+		i := d.s.Index(x.Compartment)
+		if i < 0 || d.s.Compartments[i].Delivery != x.ID {
+			x = d.delivery(x.ID)
+			d.dispute(x, "not_found")
+			x.Compartment = 0
+			continue
+		}
+		if x.Suspended {
+			d.delivery(x.ID).Suspended = false
+		}
+	}
+	for _, g := range d.s.Groups {
+		if g.Suspended {
+			d.group(g.ID).Suspended = false
+		}
+	}
+	d.record(Record{Type: "inventory.finished", Actor: ev.By, Detail: Detail{Code: why}})
+}

@@ -226,6 +226,7 @@ func (g *Governor) allOff(ctx context.Context) error {
 		return fmt.Errorf("cannot switch all outputs off: %w", err)
 	}
 	g.off, g.doubt = true, time.Time{}
+	g.coilEnd = g.clock.Now() // for all we know one was on until now
 	return nil
 }
 

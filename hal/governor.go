@@ -172,8 +172,8 @@ func (g *Governor) Stop(ctx context.Context) error {
 	return fmt.Errorf("cannot switch all outputs off at the end: %w; check the lock boards' supply", err)
 }
 
-// Snapshot implements Cabinet. Doors that have changed are read again until two
-// readings are equal; one that does not settle is Unknown and Fault.
+// Snapshot implements Cabinet. It reads until two readings, the debounce time
+// apart, are equal; a door that does not settle is Unknown and Fault.
 func (g *Governor) Snapshot(ctx context.Context) (Snapshot, error) {
 	if err := g.acquire(ctx); err != nil {
 		return Snapshot{}, fmt.Errorf("cannot read the cabinet: %w", err)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -156,19 +158,32 @@ type scripted struct {
 	read   func(*hal.Reading) error
 	off    func() error
 	wake   chan struct{}
+	ctx    context.Context // of the last pulse
 	pulses int
 	offs   int
+	inside atomic.Int32
+	crowd  atomic.Bool // two goroutines were in the driver at a time
+}
+
+func (s *scripted) enter() (leave func()) {
+	if s.inside.Add(1) > 1 {
+		s.crowd.Store(true)
+	}
+	return func() { s.inside.Add(-1) }
 }
 
 func (s *scripted) Inventory() []hal.Lock { return s.locks }
 func (s *scripted) Health() hal.Health    { return nil }
 func (s *scripted) Wake() <-chan struct{} { return s.wake }
-func (s *scripted) Pulse(context.Context, hal.LockID, time.Duration) (hal.Pulse, error) {
+func (s *scripted) Pulse(ctx context.Context, _ hal.LockID, _ time.Duration) (hal.Pulse, error) {
+	s.ctx = ctx
+	defer s.enter()()
 	s.pulses++
 	return s.pulse()
 }
 
 func (s *scripted) Read(_ context.Context, r *hal.Reading) error {
+	defer s.enter()()
 	if s.read != nil {
 		return s.read(r)
 	}
@@ -179,6 +194,7 @@ func (s *scripted) Read(_ context.Context, r *hal.Reading) error {
 }
 
 func (s *scripted) AllOff(context.Context) error {
+	defer s.enter()()
 	s.offs++
 	if s.off != nil {
 		return s.off()
@@ -197,6 +213,49 @@ func governScripted(t *testing.T, s *scripted) (*hal.Governor, *sim.VirtualClock
 		t.Fatal(err)
 	}
 	return g, clock
+}
+
+func TestADriverIsNeverToldToGiveAPulseUp(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &scripted{pulse: func() (hal.Pulse, error) { cancel(); return hal.Sent, nil }}
+	g, _ := governScripted(t, s)
+	if r, err := g.Unlock(ctx, 1); err != nil || r.Door != hal.No {
+		t.Errorf("Unlock = %+v, %v; want a pulse and a reading after it", r, err)
+	}
+	if s.ctx.Err() != nil || s.offs != 1 {
+		t.Errorf("the driver was told %v", s.ctx.Err())
+	}
+}
+
+func TestOneGoroutineIsInTheDriverAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := func() { time.Sleep(30 * time.Millisecond) }
+		s := &scripted{locks: []hal.Lock{{ID: 1}, {ID: 2}, {ID: 3}}}
+		s.pulse = func() (hal.Pulse, error) { slow(); return hal.PulseUnsure, nil }
+		s.read = func(*hal.Reading) error { slow(); return nil }
+		s.off = func() error { slow(); return nil }
+		g, err := hal.Govern(s, hal.SystemClock(), hal.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		var wg sync.WaitGroup
+		wg.Go(func() { _ = g.Run(ctx, func(hal.Event) {}) })
+		for _, l := range s.locks {
+			wg.Go(func() { _, _ = g.Unlock(context.Background(), l.ID) })
+			wg.Go(func() {
+				for range 20 {
+					_, _ = g.Snapshot(context.Background())
+				}
+			})
+		}
+		time.Sleep(500 * time.Millisecond)
+		cancel() // in the midst of it
+		wg.Wait()
+		if s.crowd.Load() {
+			t.Error("two goroutines were in the driver at a time")
+		}
+	})
 }
 
 func TestWhatADriverSaysBecomesTheContractsErrors(t *testing.T) {
@@ -248,7 +307,9 @@ func TestNothingIsUnlockedUntilAllIsKnownToBeOff(t *testing.T) {
 	}
 	g, _ := governScripted(t, s)
 	ctx := context.Background()
-	if err := g.Run(ctx, func(hal.Event) {}); err == nil {
+	limited, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if err := g.Run(limited, func(hal.Event) {}); err == nil {
 		t.Fatal("Run has started without switching off")
 	}
 	if _, err := g.Unlock(ctx, 1); !errors.Is(err, hal.ErrInhibited) {

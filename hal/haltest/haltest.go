@@ -39,7 +39,8 @@ type World interface {
 }
 
 // Rig is a cabinet of at least three locks, all doors shut, whose Run nobody has
-// called, and what it was built with.
+// called, under a Governor with default polling and debouncing, and what else it
+// was built with.
 type Rig struct {
 	Cabinet hal.Cabinet
 	Clock   hal.Clock
@@ -70,6 +71,7 @@ func Run(t *testing.T, newRig func(t *testing.T) Rig) {
 		{"bounce makes no events", bounceIsSuppressed},
 		{"a coil left on is switched off at the start", offAtStart},
 		{"everything is off after the end", offAtEnd},
+		{"a coil that should not be on is off after the end", strayOffAtEnd},
 		{"nothing is unlocked after the end", inhibitedAfterEnd},
 		{"nothing is unlocked without mains", powerIsRequired},
 		{"an error before the coil is ErrNotSent", errorBefore},

@@ -239,25 +239,31 @@ func eventsAreOrdered(t *testing.T, b *bench) {
 	}
 }
 
+// bounceIsSuppressed lets contacts bounce for longer than the interval of fast
+// polls, which is when polls without debouncing would tell movements that never
+// were.
 func bounceIsSuppressed(t *testing.T, b *bench) {
 	b.start()
-	id := b.id(0)
-	b.World.Bounce(id, 12*time.Millisecond)
-	const rounds = 50
+	id := b.id(2)
+	b.World.Bounce(id, 30*time.Millisecond)
+	const rounds, each = 20, 4
 	for range rounds {
-		b.World.ForceOpen(id)
-		b.pass(333 * time.Millisecond) // out of step with the polls
-		b.World.Close(id)
-		b.pass(337 * time.Millisecond)
+		b.unlock(b.id(0)) // polls are fast for a while
+		for range each {
+			b.World.ForceOpen(id)
+			b.pass(233 * time.Millisecond) // out of step with the polls
+			b.World.Close(id)
+			b.pass(237 * time.Millisecond)
+		}
 	}
 	n := 0
 	for _, e := range b.told() {
-		if e.Before.Open != e.After.Open {
+		if e.Lock == id && e.Before.Open != e.After.Open {
 			n++
 		}
 	}
-	if n != 2*rounds {
-		t.Errorf("%d movements were told as %d", 2*rounds, n)
+	if n != 2*rounds*each {
+		t.Errorf("%d movements were told as %d", 2*rounds*each, n)
 	}
 }
 
@@ -282,6 +288,15 @@ func offAtEnd(t *testing.T, b *bench) {
 		t.Errorf("%d coils are on when Run has returned", n)
 	}
 	<-unlocked
+}
+
+func strayOffAtEnd(t *testing.T, b *bench) {
+	b.start()
+	b.World.LeaveOn(b.id(1))
+	b.stop()
+	if n := b.World.CoilsOn(); n != 0 {
+		t.Errorf("%d coils are on when Run has returned", n)
+	}
 }
 
 func inhibitedAfterEnd(_ *testing.T, b *bench) {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"abholstation/hal"
@@ -364,6 +365,23 @@ func TestTheWorldFindsElectricalFaults(t *testing.T) {
 			check("excused", s.Excused(), c.excused)
 		})
 	}
+}
+
+func TestACancelledPulseIsFinished(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, err := sim.New(sim.Options{Clock: hal.SystemClock(), Compartments: sim.Uniform(1, sim.All)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 100*ms)
+		defer cancel()
+		if p, err := w.Driver().Pulse(ctx, 1, 400*ms); p != hal.Sent || err != nil {
+			t.Errorf("Pulse = %d, %v", p, err)
+		}
+		if p := w.Pulses()[0]; p.End.Sub(p.At) != 400*ms {
+			t.Errorf("the pulse lasted %s, want 400ms", p.End.Sub(p.At))
+		}
+	})
 }
 
 // dieInPulse lets the controller die 100 ms into a pulse of lock 1.

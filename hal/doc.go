@@ -12,13 +12,17 @@
 // calls the sink with one Event per change. Polling is the truth; edges and
 // unsolicited frames only bring the next poll forward (Driver may implement
 // Waker). Cabinet.Unlock orders one pulse of configured length. Unlocks go
-// before polls.
+// before polls, which they keep back for a second at most. Whoever can not keep
+// up with the events puts Handover between.
+//
+// Without Run, the Governor works in step mode: one goroutine calls Poll,
+// Unlock, Snapshot and Stop in turn, on whatever Clock it likes.
 //
 // # What is promised
 //
 //   - Pulse length comes from validated configuration, never from the caller,
-//     and is capped at 1 s; duty ≤ 10 %; a cool-down per lock; at most K coils
-//     at once (default 1), 50 ms apart.
+//     and is capped at 1 s; duty ≤ 10 %; a cool-down of at least 10 s per lock;
+//     one coil at a time, at least 50 ms apart.
 //   - All outputs are switched off and verified at the start of Run and at its
 //     end. A cancelled context ends waiting, never the switching-off.
 //   - An unlock is never repeated. ErrNotSent means that certainly no coil was
@@ -27,6 +31,9 @@
 //     never "empty".
 //
 // # What it never does
+//
+// It does not remember pulses over a restart: a controller that dies and comes
+// back within the cool-down may pulse the same lock earlier than that.
 //
 // It has no On, Off or OpenAll, knows no codes, deliveries or permissions,
 // gives no verdicts such as jammed or forced, stores nothing and serves no

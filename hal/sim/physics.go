@@ -38,6 +38,7 @@ type box struct {
 	coil    bool
 	since   time.Time // coil on
 	left    bool      // its controller died or was cut off while it was on
+	scorch  bool      // its heat is partly from such a time
 	pulse   int       // index in World.pulses
 	heat    float64   // seconds
 	heatAt  time.Time
@@ -190,6 +191,7 @@ func (w *World) coilOff(b *box) {
 	b.heat += w.now.Sub(b.since).Seconds()
 	b.heatAt = w.now
 	b.coil = false
+	b.scorch = b.scorch || b.left
 	b.retractAt, b.overAt, b.boardOffAt = time.Time{}, time.Time{}, time.Time{}
 	w.pulses[b.pulse].End = w.now
 	w.coils--
@@ -208,6 +210,7 @@ func (b *box) cool(now time.Time) {
 	if !b.coil {
 		b.heat = max(0, b.heat-now.Sub(b.heatAt).Seconds()*coldRate)
 		b.heatAt = now
+		b.scorch = b.scorch && b.heat > 0
 	}
 }
 
@@ -218,7 +221,7 @@ func (w *World) overheated(b *box) {
 		w.violation(b, b.left, fmt.Sprintf("coil on for longer than %s", w.opt.MaxPulse))
 		return
 	}
-	w.violation(b, b.left, fmt.Sprintf("coil on more than its duty allows: %s after %.1f s of earlier heat", on, b.heat))
+	w.violation(b, b.left || b.scorch, fmt.Sprintf("coil on more than its duty allows: %s after %.1f s of earlier heat", on, b.heat))
 }
 
 func (w *World) violation(b *box, excused bool, what string) {

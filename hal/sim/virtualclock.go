@@ -147,15 +147,18 @@ func (h hooks) Less(i, j int) bool {
 	}
 	return h[i].at.Before(h[j].at)
 }
+
 func (h hooks) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].index, h[j].index = i, j
 }
+
 func (h *hooks) Push(x any) {
 	n := x.(*hook)
 	n.index = len(*h)
 	*h = append(*h, n)
 }
+
 func (h *hooks) Pop() any {
 	old := *h
 	n := old[len(old)-1]

@@ -260,8 +260,10 @@ func (w *World) on(n int, f func(*box) error) error {
 		return fmt.Errorf("there is no compartment %d", n)
 	}
 	err := f(b)
-	w.version++
-	w.plan()
+	if err == nil {
+		w.version++
+		w.plan()
+	}
 	return err
 }
 

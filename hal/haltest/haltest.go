@@ -23,19 +23,19 @@ type Pulse struct {
 	Start, End time.Time
 }
 
-// World is the physical side of a Rig. Its methods fail the test themselves.
+// World is the physical side of a Rig; n is a lock's ID. An error ends the test.
 type World interface {
 	Pulses() []Pulse // all so far, in order
 	CoilsOn() int
-	LeaveOn(hal.LockID) // a coil is on, as a controller that died a moment ago left it
-	ForceOpen(hal.LockID)
-	Close(hal.LockID)
-	Bounce(hal.LockID, time.Duration)    // from now on, contacts bounce so long at each movement
-	CutDoorWire(id hal.LockID, cut bool) // its door can not be read
-	FailPulse(id hal.LockID, after bool) // the next order fails before, or after, the coil is energised
-	Mains(on bool)                       // the supply, and with it the mains-fail input
-	Unplug(bool)                         // nothing can be reached
-	Violations() []string                // of electrical rules
+	LeaveOn(n int) error // a coil is on, as a controller that died a moment ago left it
+	Pry(n int) error     // opens a door whatever holds it
+	Close(n int) error
+	Bounce(n int, d time.Duration) error   // from now on, contacts bounce so long at each movement
+	CutDoorWire(n int, cut bool) error     // its door can not be read
+	FailPulse(n int, afterCoil bool) error // the next order fails before or after the coil is energised
+	Mains(on bool)                         // the supply, and with it the mains-fail input
+	Unplug(on bool)                        // nothing can be reached
+	Violations() []string                  // of electrical rules
 }
 
 // Rig is a cabinet of at least three locks, all doors shut, whose Run nobody has
@@ -130,6 +130,13 @@ func (b *bench) stop() {
 func (b *bench) pass(d time.Duration) {
 	_ = b.Clock.Sleep(context.Background(), d)
 	synctest.Wait()
+}
+
+func (b *bench) do(err error) {
+	b.t.Helper()
+	if err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 // told takes the events that have come since it was last asked.

@@ -132,9 +132,9 @@ func snapshotIsFresh(t *testing.T, b *bench) {
 	id := b.id(1)
 	for _, open := range []bool{false, true, false, true} {
 		if open {
-			b.World.ForceOpen(id)
+			b.do(b.World.Pry(int(id)))
 		} else if b.door(id).Open == hal.Yes {
-			b.World.Close(id)
+			b.do(b.World.Close(int(id)))
 		}
 		b.pass(time.Second)
 		now := b.Clock.Now()
@@ -151,7 +151,7 @@ func snapshotIsFresh(t *testing.T, b *bench) {
 func unreadableIsUnknown(t *testing.T, b *bench) {
 	b.start()
 	id := b.id(2)
-	b.World.CutDoorWire(id, true)
+	b.do(b.World.CutDoorWire(int(id), true))
 	if d := b.door(id); !unknown(d) {
 		t.Errorf("snapshot says %+v of a door that can not be read", d)
 	}
@@ -163,7 +163,7 @@ func unreadableIsUnknown(t *testing.T, b *bench) {
 	if len(es) != 1 || es[0].Lock != id || !unknown(es[0].After) {
 		t.Errorf("told %+v, want one event that door %d is unknown", es, id)
 	}
-	b.World.CutDoorWire(id, false)
+	b.do(b.World.CutDoorWire(int(id), false))
 	b.pass(time.Second)
 	es = b.told()
 	if len(es) != 1 || es[0].Lock != id || es[0].After.Open != hal.No || es[0].After.Quality != hal.Fresh {
@@ -214,9 +214,9 @@ func eventsAreOrdered(t *testing.T, b *bench) {
 	}
 	for round := range 3 {
 		for i := range 3 {
-			b.World.ForceOpen(b.id(i))
+			b.do(b.World.Pry(int(b.id(i))))
 			b.pass(time.Second)
-			b.World.Close(b.id(i))
+			b.do(b.World.Close(int(b.id(i))))
 			b.pass(time.Second)
 		}
 		var opens []hal.Tri
@@ -245,14 +245,14 @@ func eventsAreOrdered(t *testing.T, b *bench) {
 func bounceIsSuppressed(t *testing.T, b *bench) {
 	b.start()
 	id := b.id(2)
-	b.World.Bounce(id, 30*time.Millisecond)
+	b.do(b.World.Bounce(int(id), 30*time.Millisecond))
 	const rounds, each = 20, 4
 	for range rounds {
 		b.unlock(b.id(0)) // polls are fast for a while
 		for range each {
-			b.World.ForceOpen(id)
+			b.do(b.World.Pry(int(id)))
 			b.pass(233 * time.Millisecond) // out of step with the polls
-			b.World.Close(id)
+			b.do(b.World.Close(int(id)))
 			b.pass(237 * time.Millisecond)
 		}
 	}
@@ -268,7 +268,7 @@ func bounceIsSuppressed(t *testing.T, b *bench) {
 }
 
 func offAtStart(t *testing.T, b *bench) {
-	b.World.LeaveOn(b.id(1))
+	b.do(b.World.LeaveOn(int(b.id(1))))
 	b.start()
 	if n := b.World.CoilsOn(); n != 0 {
 		t.Errorf("%d coils are on after the start", n)
@@ -292,7 +292,7 @@ func offAtEnd(t *testing.T, b *bench) {
 
 func strayOffAtEnd(t *testing.T, b *bench) {
 	b.start()
-	b.World.LeaveOn(b.id(1))
+	b.do(b.World.LeaveOn(int(b.id(1))))
 	b.stop()
 	if n := b.World.CoilsOn(); n != 0 {
 		t.Errorf("%d coils are on when Run has returned", n)
@@ -324,7 +324,7 @@ func powerIsRequired(t *testing.T, b *bench) {
 
 func errorBefore(_ *testing.T, b *bench) {
 	b.start()
-	b.World.FailPulse(b.id(0), false)
+	b.do(b.World.FailPulse(int(b.id(0)), false))
 	b.refused(context.Background(), b.id(0), hal.ErrNotSent)
 	b.unlock(b.id(0)) // and no cool-down for what never was
 }
@@ -332,7 +332,7 @@ func errorBefore(_ *testing.T, b *bench) {
 func errorAfter(t *testing.T, b *bench) {
 	b.start()
 	id := b.id(0)
-	b.World.FailPulse(id, true)
+	b.do(b.World.FailPulse(int(id), true))
 	r, err := b.Cabinet.Unlock(context.Background(), id)
 	if !errors.Is(err, hal.ErrOutcomeUnknown) || r.Pulse == hal.NotSent {
 		t.Errorf("Unlock = pulse %d, %v; want an unknown outcome", r.Pulse, err)

@@ -42,6 +42,9 @@ func TestBeyond300WrongEntriesInADayOneIsAdmittedEveryTenMinutes(t *testing.T) {
 			continue
 		}
 		l = l.Fail(now)
+		if _, wait := l.Admit(now); l.Failures24h(now) == 300 && wait != 90*time.Second {
+			t.Errorf("after 300 failures the wait is %v, want 1m30s", wait)
+		}
 	}
 	if n := l.Failures24h(now); n != 301 {
 		t.Fatalf("%d failures, want 301", n)

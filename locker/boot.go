@@ -14,7 +14,9 @@ func (d *draft) boot(ev Booted) {
 		s.OutSince[i] = -1
 	}
 	s.Started = true
-	d.meta().Heartbeat = d.now.Mono
+	m := d.meta()
+	m.Heartbeat = d.now.Mono
+	m.MainsLost = false // reported again if it still is; the supply guards itself
 	for _, rd := range ev.Readings {
 		if i := s.Index(rd.Compartment); i >= 0 {
 			rd.Sensed.Changed = rd.Sensed.At
@@ -76,6 +78,7 @@ func (d *draft) bootCompartment(i int) {
 		// A sensor that says empty behind a closed door.
 		c = d.compartment(i)
 		c.Use = Free
+		d.record(Record{Type: "compartment.seen_empty", Actor: Self, Compartment: c.Number})
 	case in == nil:
 	case in.Purpose == ForCollect:
 		d.bootCollect(i)

@@ -45,6 +45,8 @@ func (d *draft) doubt() string {
 	switch {
 	case d.now.Wall.Before(c.Wall.Add(-stepTolerance)), off < -tolerance:
 		return "behind"
+	case c.Untrusted == "stepped" && off > tolerance:
+		return "stepped" // a restart explains no step that was seen before it
 	case c.Booted && off <= jumpTolerance:
 		return "" // the time without power
 	case c.Booted:
@@ -88,10 +90,15 @@ func (d *draft) trust(by Actor) {
 	}
 }
 
-func (d *draft) trustClock(by Actor) {
-	if d.s.Clock.Untrusted != "" {
+func (d *draft) trustClock(by Actor) *Refusal {
+	switch {
+	case d.s.Clock.Untrusted == "":
+	case d.now.Wall.Before(oldest):
+		return &Refusal{Code: ClockUntrusted, What: "not_set"}
+	default:
 		d.trust(by)
 	}
+	return nil
 }
 
 // wall is the best guess at the time of day, for stamps.
@@ -111,8 +118,8 @@ func (d *draft) accountDowntime() {
 	if d.missed <= 0 {
 		return
 	}
-	for i := range d.s.Deliveries {
-		d.addOutage(d.s.Deliveries[i].ID, d.missed)
+	for i := range d.s.Compartments {
+		d.addOutage(d.s.Compartments[i], d.missed)
 	}
 	d.missed = 0
 }

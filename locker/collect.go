@@ -45,7 +45,8 @@ func (d *draft) present(ev Present) *Refusal {
 		switch x.State {
 		case Opening, Open:
 			return &Refusal{Code: AlreadyOpen, Compartment: x.Compartment, Delivery: x.ID}
-		case Ready, Due, Asking:
+		}
+		if d.mayCollect(x) {
 			choices = append(choices, x.ID)
 		}
 	}
@@ -61,6 +62,10 @@ func (d *draft) present(ev Present) *Refusal {
 	}
 	d.s.Grant = g
 	d.clearWrong(owner, *cred)
+	if ev.QR {
+		m := d.meta()
+		m.Limiter = m.Limiter.UseQR(d.now.Mono)
+	}
 	d.answer = Answer{Delivery: owner.Delivery, Group: owner.Group, Choices: choices}
 	d.record(Record{Type: "code.accepted", Actor: Citizen, Delivery: owner.Delivery, Group: owner.Group, Detail: Detail{Code: method(ev.QR), Count: len(choices)}})
 	if len(choices) > 1 {
@@ -200,7 +205,8 @@ func (d *draft) collect(id DeliveryID) *Refusal {
 		}
 		return &Refusal{Code: Unavailable, Compartment: c.Number, Delivery: id}
 	}
-	if c.Blocked != "" || c.Delivery != id || d.s.Doors[i].Open != No {
+	// In a compartment that is to be checked nobody knows what the door would show.
+	if c.Blocked != "" || c.Use != Occupied || c.Delivery != id || d.s.Doors[i].Open != No {
 		return &Refusal{Code: Unavailable, Compartment: c.Number, Delivery: id}
 	}
 	if n := d.recentTries(x); n >= d.r.RetryMax {
@@ -251,11 +257,10 @@ func (d *draft) openNext(ev OpenNext) *Refusal {
 	if ref != nil {
 		return ref
 	}
-	switch x.State {
-	case Ready, Due, Asking:
-	case Opening, Open:
+	switch {
+	case x.State == Opening, x.State == Open:
 		return &Refusal{Code: AlreadyOpen, Compartment: x.Compartment, Delivery: x.ID}
-	default:
+	case !d.mayCollect(x):
 		return &Refusal{Code: Unavailable, Delivery: x.ID}
 	}
 	// Ended, suspended or reissued since: the grant died with the code.
@@ -334,8 +339,8 @@ func (d *draft) backToReady(x *Delivery) {
 	switch {
 	case x.AskUntil > 0:
 		x.State, x.Pending = Asking, "" // taken or not: its window decides
-	case d.s.Clock.Untrusted == "" && !x.HoldUntil.IsZero() && d.now.Wall.After(x.HoldUntil):
-		x.State = Due
+	case x.Reminders&expiryTold != 0, d.s.Clock.Untrusted == "" && !x.HoldUntil.IsZero() && d.now.Wall.After(x.HoldUntil):
+		d.expire(x)
 	default:
 		x.State = Ready
 	}

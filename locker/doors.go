@@ -51,10 +51,10 @@ func (d *draft) pulse(i int, c *Compartment) {
 func (d *draft) openable(i int) *Refusal {
 	c, door := d.s.Compartments[i], d.s.Doors[i]
 	switch {
+	case c.Intent != nil: // first: a mechanical key overrides everything else
+		return &Refusal{Code: InUse, Compartment: c.Number, What: string(c.Intent.Purpose)}
 	case d.s.Meta.MainsLost:
 		return refuse(PowerLow)
-	case c.Intent != nil:
-		return &Refusal{Code: InUse, Compartment: c.Number, What: string(c.Intent.Purpose)}
 	case d.s.Down[i] || !door.Fresh || door.Open == Unknown:
 		return &Refusal{Code: DoorUnknown, Compartment: c.Number}
 	}
@@ -75,8 +75,8 @@ func (d *draft) read(readings []Reading) {
 		}
 		before, after := d.s.Doors[i], rd.Sensed
 		after.Changed = before.Changed
-		if after.Open != before.Open {
-			after.Changed = after.At
+		if after.Open != before.Open || after.Fresh && !before.Fresh {
+			after.Changed = after.At // a faulty reading is no part of "steadily closed"
 		}
 		d.s.Doors[i] = after
 		d.doorRead(i, before, after)
@@ -90,7 +90,9 @@ func (d *draft) doorRead(i int, before, after Sensed) {
 	}
 	switch {
 	case after.Open == Yes && in == nil:
-		if before.Open != Yes {
+		// A faulty reading that said open has raised nothing; but a door that is
+		// known to stand open (given up) is not forced each time a wire is loose.
+		if before.Open != Yes || !before.Fresh && d.s.Compartments[i].Use != ToCheck {
 			d.forced(i)
 		}
 	case after.Open == Yes && in.Phase != PhaseOpen:
@@ -175,8 +177,9 @@ func (d *draft) opened(i int) {
 	c := d.compartment(i)
 	in := c.Intent
 	in.Phase, in.Since, in.Stage = PhaseOpen, d.now.Mono, 0
-	if c.Fault == LockJammed {
-		c.Fault = ""
+	if c.Fault == LockJammed && in.Pulses > 0 {
+		c.Fault = "" // it was the lock that opened it, not a key
+		d.record(Record{Type: "compartment.fault_over", Actor: Self, Compartment: c.Number, Detail: Detail{Code: string(LockJammed)}})
 	}
 	if x := d.delivery(in.Delivery); x != nil && in.Purpose == ForCollect {
 		x.State, x.AskUntil, x.Opened = Open, 0, nil
@@ -280,7 +283,10 @@ func (d *draft) faultOf(c *Compartment, out outcome, restarted bool) {
 // forced: a door opened that nobody was allowed to open.
 func (d *draft) forced(i int) {
 	c := d.compartment(i)
-	c.Use, c.Fault = ToCheck, DoorForced
+	c.Use = ToCheck
+	if c.Fault != LockJammed && c.Fault != LockLoose {
+		c.Fault = DoorForced // looking in ends it; a lock's own fault stays until it is repaired
+	}
 	d.effect(Tone{Name: "alarm"})
 	d.record(Record{Type: "door.forced", Actor: Self, Compartment: c.Number, Delivery: c.Delivery})
 	if x := d.s.Delivery(c.Delivery); x != nil && !x.State.Ended() && x.State != Disputed && x.Compartment == c.Number {
@@ -326,6 +332,7 @@ func (d *draft) unanswered(i int) {
 // dispute: nobody knows for certain where the documents are; the code sleeps.
 func (d *draft) dispute(x *Delivery, why string) {
 	x.State, x.Suspended, x.AskUntil, x.GraceUntil, x.Pending = Disputed, true, 0, 0, ""
+	x.Wanted = false // asked for again when it is ready again
 	d.effect(Tone{Name: "alarm"})
 	d.record(Record{
 		Type: "delivery.disputed", Actor: Self, Compartment: x.Compartment, Delivery: x.ID,
@@ -344,6 +351,9 @@ func (d *draft) unlockDone(ev UnlockDone) {
 	}
 	c := d.compartment(i)
 	in = c.Intent
+	if !recordCode(ev.Cause) {
+		ev.Cause = "other"
+	}
 	d.record(Record{
 		Type: "door.pulse_failed", Actor: Self, Compartment: c.Number, Delivery: in.Delivery, Intent: in.ID,
 		Detail: Detail{Purpose: in.Purpose, Code: ev.Cause, Count: in.Pulses},

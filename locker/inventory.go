@@ -100,6 +100,10 @@ func (d *draft) foundDocument(i int, ev Inspected) *Refusal {
 	if x == nil {
 		return &Refusal{Code: UnknownDelivery, Compartment: ev.Compartment, Delivery: id}
 	}
+	if ev.Delivery == 0 && x.Compartment != 0 && x.Compartment != ev.Compartment {
+		// It only may have been here once: the clerk has to say whose this is.
+		return &Refusal{Code: UnknownDelivery, Compartment: ev.Compartment}
+	}
 	if x.State == Loading || x.State == Opening || x.State == Open {
 		return &Refusal{Code: InUse, Delivery: id, Compartment: x.Compartment, What: string(x.State)}
 	}
@@ -124,7 +128,7 @@ func (d *draft) foundDocument(i int, ev Inspected) *Refusal {
 	case x.State == Asking:
 		d.dispute(x, "found_again")
 	}
-	x.Compartment = cc.Number
+	x.Compartment, x.Retrieving = cc.Number, false
 	cc.Use, cc.Delivery = Occupied, id
 	return nil
 }
@@ -139,25 +143,26 @@ func (d *draft) inventoried(ev Inspected) {
 	if !slices.Contains(inv.Done, ev.Compartment) {
 		inv.Done = append(slices.Clone(inv.Done), ev.Compartment)
 	}
-	if len(inv.Done) < len(d.s.Compartments) {
-		return
+	for _, c := range d.s.Compartments { // by number: the layout may have changed since
+		if !slices.Contains(inv.Done, c.Number) {
+			return
+		}
 	}
 	why := inv.Why
 	*inv = Inventory{}
 	for _, x := range d.s.Deliveries {
 		switch x.State {
 		case Settling, Ready, Due, Cancelled, Asking:
-		default:
-			continue
+			i := d.s.Index(x.Compartment)
+			if i < 0 || d.s.Compartments[i].Delivery != x.ID {
+				x = d.delivery(x.ID)
+				d.dispute(x, "not_found")
+				x.Compartment = 0
+			}
 		}
-		i := d.s.Index(x.Compartment)
-		if i < 0 || d.s.Compartments[i].Delivery != x.ID {
-			x = d.delivery(x.ID)
-			d.dispute(x, "not_found")
-			x.Compartment = 0
-			continue
-		}
-		if x.Suspended {
+		// Also what is not loaded yet: a restore suspends everything, and nothing
+		// else would ever wake it.
+		if x.Suspended && x.State != Disputed {
 			d.delivery(x.ID).Suspended = false
 		}
 	}

@@ -236,6 +236,11 @@ func (d *draft) settle(c *Compartment, x *Delivery, by Actor) {
 	c.Use, c.Delivery = Occupied, x.ID
 	x.State, x.Compartment, x.LoadedAt, x.LoadedBy = Settling, c.Number, d.wall(), by
 	x.GraceUntil = d.now.Mono + d.r.Grace
+	for i, o := range d.s.Compartments {
+		if o.Delivery == x.ID && o.Number != c.Number {
+			d.compartment(i).Delivery = 0 // it may have been there: now it is known to be here
+		}
+	}
 	d.record(Record{
 		Type: "delivery.loaded", Actor: by, Compartment: c.Number, Delivery: x.ID,
 		Detail: Detail{Kinds: x.Kinds, Second: x.ApprovedBy}, Personal: &Personal{Reference: x.Reference},
@@ -264,6 +269,9 @@ func (d *draft) loadNotOpened(c *Compartment, out outcome) {
 		return
 	}
 	c.Use = ToCheck
+	if out == stayedClosed {
+		c.Delivery = 0 // nothing can have been put in
+	}
 	d.backToAnnounced(x, Self, out.code())
 }
 
@@ -344,6 +352,9 @@ func (d *draft) relocate(ev Relocate) *Refusal {
 	if ref != nil {
 		return ref
 	}
+	if d.s.Meta.Inventory.Required {
+		return refuse(InventoryDue)
+	}
 	old := d.s.Index(x.Compartment)
 	if old >= 0 && d.s.Compartments[old].Intent != nil {
 		return &Refusal{Code: InUse, Compartment: x.Compartment}
@@ -354,7 +365,8 @@ func (d *draft) relocate(ev Relocate) *Refusal {
 	if ref := d.loadInto(ev.By, x.ID, ev.To); ref != nil {
 		return ref
 	}
-	d.delivery(x.ID).Relocating = true
+	x = d.delivery(x.ID)
+	x.Relocating = !x.ReadyAt.IsZero() // else nobody has been told of the old place
 	if old >= 0 {
 		c := d.compartment(old)
 		c.Use, c.Delivery, c.Blocked = ToCheck, 0, "relocated"

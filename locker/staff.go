@@ -16,16 +16,34 @@ func (d *draft) extend(ev Extend) *Refusal {
 	if x.State == Due && d.s.Clock.Untrusted != "" {
 		return refuse(ClockUntrusted)
 	}
+	if ref := d.doorBusy(x); ref != nil {
+		return ref
+	}
 	x = d.delivery(x.ID)
 	from := x.HoldUntil
 	if x.State == Due {
 		from = d.now.Wall // from today, or it would be over again at once
+		if d.hardEnd(x) || x.Retrieving {
+			x.Retrieving = false
+			d.wantCode(x) // expiry or the retrieval has ended the code
+		}
 	}
 	x.HoldUntil = d.r.Calendar.Extend(from, ev.Days)
 	x.HoldDays += ev.Days
-	x.State, x.Reminders = Ready, 0
+	x.State = Ready
+	x.Reminders &^= remindedLastDay | expiryTold
 	d.record(Record{Type: "delivery.extended", Actor: ev.By, Delivery: x.ID, Compartment: x.Compartment, Detail: Detail{Count: ev.Days, Until: x.HoldUntil}})
 	return nil
+}
+
+// doorBusy makes staff wait while a clerk's door of this delivery is opening,
+// open or waiting for a word.
+func (d *draft) doorBusy(x *Delivery) *Refusal {
+	c := d.s.Compartment(x.Compartment)
+	if c == nil || c.Intent == nil || c.Intent.Purpose == ForCollect {
+		return nil
+	}
+	return &Refusal{Code: InUse, Delivery: x.ID, Compartment: c.Number, What: string(c.Intent.Purpose)}
 }
 
 func (d *draft) reissue(ev Reissue) *Refusal {
@@ -47,6 +65,13 @@ func (d *draft) reissue(ev Reissue) *Refusal {
 		if x.Group != 0 {
 			return &Refusal{Code: NotMember, Delivery: x.ID}
 		}
+		if ref := d.doorBusy(x); ref != nil {
+			return ref
+		}
+		if x.State == Due && d.hardEnd(x) {
+			return &Refusal{Code: WrongState, Delivery: x.ID, What: string(Due)} // extend first
+		}
+		d.delivery(x.ID).Retrieving = false // documents stay for the citizen after all
 	}
 	cred := d.credential(o)
 	if len(cred.FactorTag) == 0 {
@@ -57,7 +82,7 @@ func (d *draft) reissue(ev Reissue) *Refusal {
 	d.record(Record{Type: "code.reissued", Actor: ev.By, Delivery: o.Delivery, Group: o.Group, Detail: Detail{Generation: cred.Generation}})
 	d.answer = Answer{Delivery: o.Delivery, Group: o.Group, Generation: cred.Generation}
 	for _, x := range d.members(o) {
-		if x.State == Ready || x.State == Due {
+		if d.mayCollect(x) {
 			d.wantCode(d.delivery(x.ID))
 			break
 		}
@@ -118,7 +143,7 @@ func (d *draft) codeMade(ev CodeMade) *Refusal {
 
 // codeWelcome says whether an owner may have a code now, and its contact.
 func (d *draft) codeWelcome(o Owner) ([]byte, *Refusal) {
-	ready := func(x *Delivery) bool { return x.State == Ready || x.State == Due }
+	ready := func(x *Delivery) bool { return x.State != Asking && d.mayCollect(x) }
 	if o.Group != 0 {
 		g := d.s.Group(o.Group)
 		if g == nil || !slices.ContainsFunc(d.members(o), ready) {
@@ -143,6 +168,9 @@ func (d *draft) codeWelcome(o Owner) ([]byte, *Refusal) {
 func (d *draft) cancel(ev Cancel) *Refusal {
 	x, ref := d.inState(ev.Delivery, Announced, Settling, Ready, Due, Opening, Open)
 	if ref != nil {
+		return ref
+	}
+	if ref := d.doorBusy(x); ref != nil {
 		return ref
 	}
 	x = d.delivery(x.ID)
@@ -192,7 +220,13 @@ func (d *draft) retrieve(ev Retrieve) *Refusal {
 	x.Retrieving = true
 	c := d.s.Compartments[i]
 	if ev.ByKey {
-		d.record(Record{Type: "door.by_key", Actor: ev.By, Compartment: c.Number, Delivery: x.ID, Detail: Detail{Purpose: ForRetrieve}})
+		// The door belongs to the clerk until the word: no alarm when it opens, and
+		// none is missed if it is never seen to open.
+		c, m := d.compartment(i), d.meta()
+		c.Intent = &Intent{ID: m.NextIntent, Purpose: ForRetrieve, Delivery: x.ID, By: ev.By}
+		m.NextIntent++
+		d.ask(c)
+		d.record(Record{Type: "door.by_key", Actor: ev.By, Compartment: c.Number, Delivery: x.ID, Intent: c.Intent.ID, Detail: Detail{Purpose: ForRetrieve}})
 	} else {
 		d.openDoor(i, ForRetrieve, x.ID, ev.By)
 	}
@@ -211,6 +245,7 @@ func (d *draft) retrieveClosed(c *Compartment, item Tri) {
 	case Yes:
 		d.record(Record{Type: "delivery.still_inside", Actor: c.Intent.By, Compartment: c.Number, Delivery: x.ID})
 		c.Intent = nil
+		x.Retrieving = false // not taken: a later word needs a door that was opened
 		if c.Use == ToCheck {
 			return // a disputed delivery: a clerk still has to say what it is
 		}
@@ -244,6 +279,8 @@ func (d *draft) retrieveWord(ev RetrieveWord) *Refusal {
 		if _, ref := d.asked(x.Compartment); ref != nil {
 			return ref
 		}
+	} else if door := d.s.Doors[i]; door.Fresh && door.Open == Yes {
+		return &Refusal{Code: DoorIsOpen, Delivery: x.ID, Compartment: x.Compartment}
 	}
 	if ev.Taken == ev.Missing {
 		return &Refusal{Code: BadField, Delivery: x.ID, What: "taken"}
@@ -253,6 +290,7 @@ func (d *draft) retrieveWord(ev RetrieveWord) *Refusal {
 	x = d.delivery(x.ID)
 	if ev.Missing {
 		c.Use = ToCheck
+		d.record(Record{Type: "delivery.missing", Actor: ev.By, Compartment: c.Number, Delivery: x.ID})
 		if x.State != Disputed {
 			d.dispute(x, "missing")
 		}
@@ -333,6 +371,9 @@ func (d *draft) makeGroup(ev MakeGroup) *Refusal {
 		if x.Group != 0 {
 			return &Refusal{Code: NotMember, Delivery: id}
 		}
+		if ref := d.doorBusy(x); ref != nil {
+			return ref
+		}
 		if slices.Contains(ev.Deliveries[:n], id) {
 			return bad("deliveries")
 		}
@@ -351,7 +392,7 @@ func (d *draft) makeGroup(ev MakeGroup) *Refusal {
 		x.Group = g.ID
 		x.End()
 		x.FactorSalt, x.FactorTag, x.Contact = nil, nil, nil
-		if x.State == Ready || x.State == Due {
+		if d.mayCollect(x) {
 			ready = x
 		}
 	}
@@ -405,7 +446,7 @@ func (d *draft) accountOutages() {
 			d.s.OutSince = slices.Clone(d.s.OutSince)
 		}
 		if since >= 0 {
-			d.addOutage(c.Delivery, d.now.Mono-since)
+			d.addOutage(c, d.now.Mono-since)
 		}
 		d.s.OutSince[i] = -1
 		if out {
@@ -416,15 +457,16 @@ func (d *draft) accountOutages() {
 
 func (d *draft) unusable(i int) bool {
 	c := d.s.Compartments[i]
-	return c.Blocked != "" || c.Fault != "" || d.s.Down[i] || !d.s.Doors[i].Fresh || d.s.Meta.MainsLost || d.s.Meta.Inventory.Required
+	return c.Blocked != "" || c.Fault != "" || c.Use == ToCheck || d.s.Down[i] || !d.s.Doors[i].Fresh || d.s.Meta.MainsLost || d.s.Meta.Inventory.Required
 }
 
-func (d *draft) addOutage(id DeliveryID, t time.Duration) {
-	x := d.s.Delivery(id)
-	if x == nil || t <= 0 || x.State != Ready || x.HoldUntil.IsZero() {
+func (d *draft) addOutage(c *Compartment, t time.Duration) {
+	x := d.s.Delivery(c.Delivery)
+	// A compartment in doubt may still name a delivery that is elsewhere.
+	if x == nil || x.Compartment != c.Number || t <= 0 || x.State != Ready || x.HoldUntil.IsZero() {
 		return
 	}
-	x = d.delivery(id)
+	x = d.delivery(x.ID)
 	x.Outage += t
 	if x.Outage < d.r.OutageFrom {
 		return
@@ -436,5 +478,6 @@ func (d *draft) addOutage(id DeliveryID, t time.Duration) {
 	}
 	x.HoldUntil = d.r.Calendar.Extend(x.HoldUntil, days-x.OutageDays)
 	x.OutageDays = days
+	x.Reminders &^= remindedLastDay // the last day is another one now
 	d.record(Record{Type: "delivery.hold_paused", Actor: Self, Delivery: x.ID, Compartment: x.Compartment, Detail: Detail{Count: days, Until: x.HoldUntil}})
 }

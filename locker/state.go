@@ -203,7 +203,7 @@ type Delivery struct {
 	AskUntil    Mono          `json:"ask_until,omitempty"`    // asking ends
 	Outage      time.Duration `json:"outage,omitempty"`       // time in which a right code could not have opened
 	OutageDays  int           `json:"outage_days,omitempty"`  // working days given for it so far
-	Reminders   int           `json:"reminders,omitempty"`    // bit 0: day 5, bit 1: last working day
+	Reminders   int           `json:"reminders,omitempty"`    // bit 0: day 5, bit 1: last working day, bit 2: expiry told
 	Opened      []Mono        `json:"opened,omitempty"`       // openings ordered by the citizen that stayed closed, last 10 min
 	StillInside int           `json:"still_inside,omitempty"` // closings with something inside
 	Unverified  bool          `json:"unverified,omitempty"`   // collected, but no sensor saw it empty

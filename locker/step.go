@@ -48,9 +48,15 @@ func (d *draft) decide(ev Event) *Refusal {
 		d.boot(ev)
 		return nil
 	case Observed:
+		if !recordType(ev.Type) || !recordCode(ev.Code) {
+			return &Refusal{Code: BadField, What: "type_or_code"}
+		}
 		d.record(Record{Type: ev.Type, Actor: Self, Compartment: ev.Compartment, Detail: Detail{Code: ev.Code}})
 		return nil
 	case StaffNote:
+		if !recordType(ev.Type) || !recordCode(ev.Code) {
+			return &Refusal{Code: BadField, What: "type_or_code"}
+		}
 		d.record(Record{Type: ev.Type, Actor: ev.By, Detail: Detail{Code: ev.Code}})
 		return nil
 	}
@@ -126,7 +132,7 @@ func (d *draft) decide(ev Event) *Refusal {
 	case StartInventory:
 		return d.startInventory(ev)
 	case TrustClock:
-		d.trustClock(ev.By)
+		return d.trustClock(ev.By)
 	default:
 		return &Refusal{Code: BadField, What: "event"}
 	}
@@ -198,6 +204,19 @@ func (d *draft) meta() *Meta {
 	return d.s.Meta
 }
 
+// recordType and recordCode keep free text out of the log: what comes in from
+// outside the domain has to be a word of a closed kind.
+func recordType(s string) bool { return s != "" && recordCode(s) }
+
+func recordCode(s string) bool {
+	for _, b := range []byte(s) {
+		if (b < '0' || b > '9') && (b < 'a' || b > 'z') && b != '_' && b != '.' && b != '-' {
+			return false
+		}
+	}
+	return len(s) <= 40
+}
+
 func sameSlice[T any](a, b []T) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
@@ -244,12 +263,7 @@ func (d *draft) tickHold(x *Delivery) {
 		return
 	}
 	if d.now.Wall.After(x.HoldUntil) {
-		x = d.delivery(x.ID)
-		x.State = Due
-		if d.hardEnd(x) {
-			x.End()
-		}
-		d.record(Record{Type: "delivery.expired", Actor: Self, Compartment: x.Compartment, Delivery: x.ID})
+		d.expire(d.delivery(x.ID))
 		return
 	}
 	if bits := d.r.ReminderDue(x.ReadyAt, x.HoldUntil, d.now.Wall); bits&^x.Reminders != 0 {
@@ -257,6 +271,38 @@ func (d *draft) tickHold(x *Delivery) {
 		x.Reminders |= bits
 		d.record(Record{Type: "delivery.reminder", Actor: Self, Delivery: x.ID, Compartment: x.Compartment, Detail: Detail{Until: x.HoldUntil}})
 	}
+}
+
+// Bits of Delivery.Reminders that tickHold keeps beside those of ReminderDue.
+const (
+	remindedLastDay = 1 << 1
+	expiryTold      = 1 << 2 // the end of the hold period is in the log
+)
+
+// expire ends the hold period. It is told once, however often a citizen or a
+// dispute makes the delivery ready again.
+func (d *draft) expire(x *Delivery) {
+	x.State = Due
+	if d.hardEnd(x) {
+		x.End()
+	}
+	if x.Reminders&expiryTold != 0 {
+		return
+	}
+	x.Reminders |= expiryTold
+	d.record(Record{Type: "delivery.expired", Actor: Self, Compartment: x.Compartment, Delivery: x.ID})
+}
+
+// mayCollect says whether a delivery's own or group code may open it now.
+func (d *draft) mayCollect(x *Delivery) bool {
+	switch x.State {
+	case Ready, Asking:
+		return true
+	case Due:
+		// The code of a group lives on for its other members.
+		return !x.Retrieving && !d.hardEnd(x)
+	}
+	return false
 }
 
 func (d *draft) hardEnd(x *Delivery) bool {
@@ -287,7 +333,7 @@ func (d *draft) becomeReady(x *Delivery) {
 func (d *draft) wantCode(x *Delivery) {
 	if x.Group != 0 {
 		g := d.s.Group(x.Group)
-		if g != nil && len(g.CodeTag) == 0 && len(g.Contact) > 0 && !g.Wanted {
+		if g != nil && len(g.CodeTag) == 0 && len(g.Contact) > 0 {
 			g = d.group(g.ID)
 			g.Wanted = true
 			d.effect(MakeCode{Owner: Owner{Group: g.ID}, Generation: g.Generation + 1})
@@ -353,6 +399,9 @@ func (d *draft) groupEmpty(g *Group) bool {
 // and at most Heartbeat. Hold periods are looked at with the heartbeat.
 func (r *Rules) Next(s State, now Now) time.Duration {
 	next := now.Mono + r.Heartbeat
+	if !s.Started {
+		return r.Heartbeat // nothing but Booted is decided
+	}
 	if s.Meta != nil {
 		next = min(next, s.Meta.Heartbeat+r.Heartbeat)
 	}

@@ -69,6 +69,7 @@ var advices = []advice{
 	{"checkpoint.failing", Degraded, false, "Das Protokoll kann nicht mehr abgeschlossen werden.", "Speicherkarte prüfen; Protokoll mit „stationctl audit verify“ prüfen."},
 	{"snapshot.failing", Degraded, false, "Die tägliche Sicherung des Bestands schlägt fehl.", "Freien Platz und Rechte des Datenverzeichnisses prüfen."},
 	{"firmware.panic", Degraded, false, "Ein Programmteil ist abgestürzt und wurde aufgefangen.", "Log sichern und an den Hersteller geben; Station bei Gelegenheit neu starten."},
+	{"event.dropped", Critical, false, "Ein Ereignis konnte nicht gespeichert werden und fehlt im Protokoll.", "Log sichern und an den Hersteller geben; Bestand am Schrank prüfen."},
 	{"queue.full", Degraded, false, "Die Station war überlastet und hat Eingaben abgewiesen.", "Prüfen, wer sehr viele Anfragen stellt."},
 	{"store.full", Degraded, false, "Der Speicher ist voll; es wird nichts Neues bestückt. Abholen geht weiter.", "Protokoll exportieren und kürzen oder mehr Speicher freigeben."},
 	{"store.filling", Warning, false, "Der Speicher ist zu mehr als 80 % belegt.", "Protokoll exportieren und kürzen oder mehr Speicher freigeben."},
@@ -89,7 +90,6 @@ const (
 
 // problems lists what is unhealthy now, worst first.
 func (s *Station) problems(now locker.Now) []Problem {
-	s.health.space = s.o.Store.Space()
 	var out []Problem
 	raised := s.conditions(now)
 	for _, a := range advices {

@@ -16,6 +16,7 @@ type item struct {
 	event locker.Event
 	reply func(locker.Answer, error)
 	put   *document // committed together with the event
+	tries int       // failed commits
 }
 
 type document struct {

@@ -240,7 +240,14 @@ func (r *rig) regovern() {
 	r.cabinet = &cabinet{Cabinet: g}
 }
 
+// start runs the station in a bubble, up to its first reading.
 func (r *rig) start() {
+	r.run()
+	time.Sleep(200 * time.Millisecond)
+	synctest.Wait()
+}
+
+func (r *rig) run() {
 	r.opt.Cabinet = r.cabinet
 	s, err := firmware.New(r.opt)
 	if err != nil {
@@ -250,8 +257,6 @@ func (r *rig) start() {
 	ctx, r.cancel = context.WithCancel(context.Background())
 	r.station, r.ended = s, make(chan error, 1)
 	go func() { r.ended <- s.Run(ctx) }()
-	time.Sleep(200 * time.Millisecond) // the first reading
-	synctest.Wait()
 }
 
 func (r *rig) stop() {

@@ -181,6 +181,13 @@ func (s *Station) commit(ctx context.Context, batch []item, now locker.Now) {
 		part := batch[:n]
 		batch = batch[n:]
 		results, err := s.apply(part, now)
+		if err != nil && n > 1 && !storeTrouble(err) && s.ended == nil {
+			// One of them can not be stored; the others shall not suffer for it.
+			for i := range part {
+				s.commit(ctx, part[i:i+1], now)
+			}
+			continue
+		}
 		if err != nil {
 			s.notCommitted(part, err)
 			if s.ended != nil {
@@ -191,6 +198,11 @@ func (s *Station) commit(ctx context.Context, batch []item, now locker.Now) {
 		}
 		s.committed(ctx, part, results, now)
 	}
+}
+
+// storeTrouble says whether an error is the store's, rather than that of an event.
+func storeTrouble(err error) bool {
+	return errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrFailed)
 }
 
 // together is how many items from the front go into one commit: all, but one
@@ -258,6 +270,9 @@ func (s *Station) committed(ctx context.Context, part []item, results []locker.R
 func (s *Station) notCommitted(part []item, err error) {
 	s.o.Log.Error("cannot commit", "events", len(part), "error", err)
 	s.health.raise("store.write")
+	if errors.Is(err, store.ErrFull) {
+		s.health.space = spaceFull // until the next look
+	}
 	if s.ended == nil && errors.Is(err, store.ErrFailed) {
 		s.ended = fmt.Errorf("cannot go on: %w", err)
 	}
@@ -271,7 +286,11 @@ func (s *Station) notCommitted(part []item, err error) {
 			it.answer(locker.Answer{}, ErrStore)
 		case isTick(it.event):
 			s.timers.soonest(tickTimer, at.Add(storeRetry))
+		case !storeTrouble(err) && it.tries >= triesMax:
+			s.o.Log.Error("an event was dropped", "event", fmt.Sprintf("%T", it.event), "error", err)
+			s.health.raise("event.dropped")
 		default:
+			it.tries++
 			s.kept = append(s.kept, *it)
 			s.timers.set(retryTimer, at.Add(storeRetry))
 		}
@@ -283,7 +302,10 @@ func (s *Station) notCommitted(part []item, err error) {
 	}
 }
 
-const keptMax = 1024
+const (
+	keptMax  = 1024
+	triesMax = 5 // of an event that can not be stored though the store works
+)
 
 func isTick(ev locker.Event) bool {
 	_, ok := ev.(locker.Tick)

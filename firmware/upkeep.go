@@ -107,11 +107,12 @@ type cabinetState struct {
 	down   []bool // told to the domain, same order as Layout
 }
 
-// askHealth asks the cabinet beside the Station: hardware that hangs must not
-// stop it.
+// askHealth looks at the store's space and asks the cabinet, beside the Station:
+// hardware that hangs must not stop it.
 func (s *Station) askHealth() {
 	at := s.o.Clock.Now()
 	s.timers.set(healthTimer, at.Add(s.o.HealthEvery))
+	s.health.space = s.o.Store.Space() // asks the file system: not at every commit
 	if s.cabinet.asking {
 		s.refresh() // it may be hanging by now
 		return

@@ -2,6 +2,7 @@ package firmware
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -33,8 +34,11 @@ func (s *Station) History(ctx context.Context, after uint64, limit int) ([]store
 func (s *Station) Document(name string) []byte { return s.o.Store.Document(name) }
 
 // PutDocument stores a document together with the note of who did it, in one
-// commit.
+// commit. A nil value deletes it. The name has 1…64 bytes.
 func (s *Station) PutDocument(ctx context.Context, name string, value []byte, note locker.StaffNote) error {
+	if name == "" || len(name) > 64 {
+		return fmt.Errorf("cannot store a document named %q: 1 to 64 bytes are allowed", name)
+	}
 	value = slices.Clone(value)
 	_, err := await(ctx, func(reply func(locker.Answer, error)) {
 		s.queue.offer(item{event: note, reply: reply, put: &document{name: name, value: value}})

@@ -47,8 +47,8 @@ type Problem struct {
 	Severity      Severity  `json:"severity"`
 	Since         time.Time `json:"since"`
 	Compartment   int       `json:"compartment,omitempty"`
-	Text          string    `json:"text"` // what it is
-	Do            string    `json:"do"`   // what to do about it
+	Text          string    `json:"text"` // what it is, in German; that of "hal.…" in the driver's words
+	Do            string    `json:"do"`   // what to do about it, likewise
 	BreaksPickups bool      `json:"breaks_pickups,omitempty"`
 }
 
@@ -122,6 +122,10 @@ var (
 //	Group(ctx, By, ids, factor, *Contact, lang) (locker.Answer, error)
 //	Slip(ctx, By, locker.Owner) (Slip, error)           makes the code of a ready delivery without contact
 //	History(ctx, after uint64, limit int) ([]store.Entry, error)   the audit log, paged
+//	Document(name) []byte                               a small value a page keeps; nil: none
+//	PutDocument(ctx, name, value, locker.StaffNote) error   stored in one commit with the note
 //	Run(ctx) error
 //
-// An error is a *locker.Refusal, one of the above, or ctx's.
+// An error is a *locker.Refusal, one of the above, or ctx's. Simulations drive
+// the same Station without goroutines: Pump, Due, Halt, Offer, Sink and the
+// Start… forms of Enter, Announce, Group and Slip, with Options.Go.

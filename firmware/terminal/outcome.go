@@ -179,5 +179,5 @@ func (t *Terminal) lock(wait time.Duration, now time.Time) {
 // notice shows a text that sends the citizen elsewhere.
 func (t *Terminal) notice(key string, compartment int) {
 	t.s.step, t.s.message = stepNotice, nil
-	t.s.notice = note{key: key, args: []string{"n", number(compartment), "phone", t.opts.Help}}
+	t.s.notice = note{key: key, args: []string{"n", number(compartment)}}
 }

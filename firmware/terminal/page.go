@@ -94,7 +94,7 @@ func (t *Terminal) page(now time.Time) Page {
 	s := &t.s
 	p := Page{
 		Screen: string(s.step), Language: s.lang, Direction: t.texts.get(s.lang, "direction"),
-		Contrast: "normal", Size: "normal", Low: s.low, Name: t.opts.Name, Phone: t.opts.Help,
+		Contrast: "normal", Size: "normal", Low: s.low, Name: t.opts.Name,
 	}
 	if s.high {
 		p.Contrast = "high"
@@ -124,6 +124,10 @@ func (t *Terminal) page(now time.Time) Page {
 	default:
 		t.stepPage(&p, now)
 	}
+	switch p.Screen {
+	case "help", "locked", "notice", "out_of_order":
+		p.Phone = t.opts.Help
+	}
 	return p
 }
 
@@ -147,7 +151,7 @@ func (t *Terminal) stepPage(p *Page, now time.Time) {
 	case stepWorking:
 		t.head(p, "working")
 	case stepLocked:
-		t.head(p, "locked", "phone", t.opts.Help)
+		t.head(p, "locked")
 		p.count(s.until.Sub(now))
 		p.offer(t, "cancel", actFinish, "button.finish", false)
 	case stepConfirm:
@@ -168,7 +172,7 @@ func (t *Terminal) attractPage(p *Page) {
 	if key := t.closed(); key != "" {
 		p.Screen = "out_of_order"
 		p.Message = nil
-		t.head(p, key, "phone", t.opts.Help)
+		t.head(p, key)
 		return
 	}
 	t.head(p, "attract")
@@ -222,7 +226,7 @@ func (t *Terminal) doorPage(p *Page) {
 	d := t.seen.State.Delivery(s.current)
 	if d == nil || ph == phaseUnclear {
 		p.Screen = "notice"
-		t.head(p, "unclear", "phone", t.opts.Help)
+		t.head(p, "unclear")
 		if len(t.waiting()) > 0 {
 			p.offer(t, "ok", actOthers, "button.others", true)
 		}
@@ -231,7 +235,7 @@ func (t *Terminal) doorPage(p *Page) {
 	}
 	where := t.place(d.Compartment)
 	p.Compartment, p.Row, p.Column, p.Place = d.Compartment, where.row, where.column, where.both
-	t.head(p, "door."+string(ph), "n", number(d.Compartment), "phone", t.opts.Help)
+	t.head(p, "door."+string(ph), "n", number(d.Compartment))
 	switch ph {
 	case phaseOpening, phaseRetry, phaseOpen, phaseLeftOpen, phaseTaken:
 		p.Screen, p.Phase = "door", string(ph)

@@ -88,6 +88,7 @@ const (
 type drawing struct {
 	W, H       int
 	Doors      string // SVG path of all doors
+	Grips      string // and of their grips
 	X, Y, W1   int    // the door
 	H1         int
 	TX, TY     int // its number's middle
@@ -102,17 +103,20 @@ type rect struct{ x, y, w, h int }
 // draw makes the drawing; with compartment 0 no door is marked.
 func draw(layout []locker.Place, compartment int, label string) *drawing {
 	rects := arrange(layout)
-	var doors strings.Builder
+	var doors, grips strings.Builder
 	for _, p := range layout {
 		q := rects[p.Number]
 		fmt.Fprintf(&doors, "M%d %dh%dv%dh-%dz", q.x, q.y, q.w, q.h, q.w)
+		if q.w >= 40 && q.h >= 16 {
+			fmt.Fprintf(&grips, "M%d %dv%d", q.x+q.w-10, q.y+q.h*3/10, q.h*4/10)
+		}
 	}
 	r, ok := rects[compartment]
 	if !ok {
-		return &drawing{W: drawingW, H: drawingH, Doors: doors.String()}
+		return &drawing{W: drawingW, H: drawingH, Doors: doors.String(), Grips: grips.String()}
 	}
 	d := &drawing{
-		W: drawingW, H: drawingH, Doors: doors.String(),
+		W: drawingW, H: drawingH, Doors: doors.String(), Grips: grips.String(),
 		X: r.x, Y: r.y, W1: r.w, H1: r.h, TX: r.x + r.w/2, TY: r.y + r.h/2,
 		Number: compartment, NumberSize: max(14, min(r.h*8/10, r.w*45/100, 64)), Label: label,
 	}

@@ -26,7 +26,7 @@ type Clock interface {
 	After(d time.Duration) (<-chan time.Time, func())
 }
 
-// Options configure a Terminal. Station and Clock are required.
+// Options configure a Terminal. Station, Clock and Help are required.
 type Options struct {
 	Station    Station
 	Clock      Clock
@@ -109,6 +109,9 @@ const (
 func New(o Options) (*Terminal, error) {
 	if o.Station == nil || o.Clock == nil {
 		return nil, errors.New("cannot make a terminal: Station and Clock are required")
+	}
+	if o.Help == "" {
+		return nil, errors.New("cannot make a terminal: Help is required: screens tell people to call it")
 	}
 	switch o.FactorKind {
 	case "":

@@ -3,6 +3,7 @@ package store_test
 import (
 	"crypto/ed25519"
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -100,6 +101,17 @@ func options(dir string) store.Options {
 	}
 }
 
+// memoryDir is a directory in memory, where there is one: for the tests that
+// open some thousand stores and do not need the disk for it.
+func memoryDir(t testing.TB) string {
+	dir, err := os.MkdirTemp("/dev/shm", "store")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
 func open(t testing.TB, o store.Options) *store.Store {
 	t.Helper()
 	s, _, err := store.Open(o)
@@ -123,7 +135,7 @@ func announce(ref string) locker.Event {
 
 // stored is what must be there again after a restart.
 func stored(st locker.State) string {
-	b, err := json.Marshal([]any{st.Compartments, st.Deliveries, st.Groups, st.Meta})
+	b, err := json.Marshal([]any{st.Compartments, append([]*locker.Delivery{}, st.Deliveries...), append([]*locker.Group{}, st.Groups...), st.Meta})
 	if err != nil {
 		panic(err)
 	}

@@ -41,7 +41,10 @@ func (d *draft) passTime(booting bool) {
 func (d *draft) doubt() string {
 	c := &d.s.Clock
 	off := d.now.Wall.Sub(c.AnchorW.Add(d.now.Mono - c.AnchorM))
-	tolerance := stepTolerance + (d.now.Mono-c.AnchorM)/driftPerUnit
+	tolerance := stepTolerance
+	if c.Untrusted == "" { // a step that was seen does not become drift by waiting
+		tolerance += (d.now.Mono - c.AnchorM) / driftPerUnit
+	}
 	switch {
 	case d.now.Wall.Before(c.Wall.Add(-stepTolerance)), off < -tolerance:
 		return "behind"

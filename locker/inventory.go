@@ -104,6 +104,9 @@ func (d *draft) foundDocument(i int, ev Inspected) *Refusal {
 		// It only may have been here once: the clerk has to say whose this is.
 		return &Refusal{Code: UnknownDelivery, Compartment: ev.Compartment}
 	}
+	if ref := d.doorBusy(x); ref != nil && x.Compartment != ev.Compartment {
+		return ref // a clerk has the door open where it is believed to be
+	}
 	if x.State == Loading || x.State == Opening || x.State == Open {
 		return &Refusal{Code: InUse, Delivery: id, Compartment: x.Compartment, What: string(x.State)}
 	}

@@ -23,10 +23,8 @@ func (d *draft) extend(ev Extend) *Refusal {
 	from := x.HoldUntil
 	if x.State == Due {
 		from = d.now.Wall // from today, or it would be over again at once
-		if d.hardEnd(x) || x.Retrieving {
-			x.Retrieving = false
-			d.wantCode(x) // expiry or the retrieval has ended the code
-		}
+		x.Retrieving = false
+		d.wantCode(x) // where its hard end or a begun retrieval has ended the code
 	}
 	x.HoldUntil = d.r.Calendar.Extend(from, ev.Days)
 	x.HoldDays += ev.Days

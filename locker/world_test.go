@@ -96,7 +96,14 @@ func newWorldFor(t failer, r *Rules) *world {
 	return w
 }
 
-func (w *world) place(n int) Place { return w.r.Layout[w.s.Index(n)] }
+func (w *world) place(n int) Place {
+	for _, p := range w.r.Layout {
+		if p.Number == n {
+			return p
+		}
+	}
+	return Place{Number: n}
+}
 
 func (w *world) reading(n int) Reading {
 	c, p := w.cab[n], w.place(n)

@@ -42,8 +42,11 @@
     if (e.ctrlKey || e.altKey || e.metaKey) return;
     const onButton = e.target.closest && e.target.closest('button');
     let key = '';
-    if (/^[0-9]$/.test(e.key)) key = e.key;
-    else if (e.key === 'Backspace') key = 'back';
+    if (/^[0-9]$/.test(e.key)) {
+      if (e.target.id === 'entry' && !e.repeat) return; // comes as beforeinput
+      key = e.key;
+    }
+    if (e.key === 'Backspace') key = 'back';
     else if (e.key === 'Escape') key = 'cancel';
     else if (e.key === 'Enter' && !onButton) key = 'ok';
     if (!key) return;
@@ -59,6 +62,17 @@
     const text = e.data || (e.dataTransfer && e.dataTransfer.getData('text/plain')) || '';
     if (e.inputType.startsWith('insert')) sendText(text);
     else if (e.inputType.startsWith('delete')) send({ key: 'back' });
+  });
+
+  // What came in without asking (some screen keyboards) is taken out again and
+  // sent like the rest.
+  document.addEventListener('input', (e) => {
+    if (e.target.id !== 'entry') return;
+    const shown = e.target.getAttribute('value');
+    const typed = e.target.value;
+    e.target.value = shown;
+    if (typed.startsWith(shown)) sendText(typed.slice(shown.length));
+    else if (typed.endsWith(shown)) sendText(typed.slice(0, -shown.length));
   });
 
   document.addEventListener('contextmenu', (e) => e.preventDefault());

@@ -127,7 +127,7 @@ function work() {
   const ds = [
     ['disputed', 'disputed', 'bad', by((d) => d.state === 'disputed')],
     ['due', 'due', 'warn', by((d) => d.state === 'due' || d.state === 'cancelled')],
-    ['slips', 'print', 'warn', by((d) => d.slip_needed)],
+    ['slips', 'print', 'warn', by((d) => d.slip_needed && d.state === 'ready')],
     ['to_load', 'load', 'blue', by((d) => d.state === 'announced' || d.state === 'loading')],
     ['settling', 'settling', 'blue', by((d) => d.state === 'settling')],
     ['ready', 'ready', 'good', by((d) => d.state === 'ready' && !d.slip_needed || ['opening', 'open', 'asking'].includes(d.state))],
@@ -208,7 +208,7 @@ async function find(more) {
   const r = await api('GET', '/deliveries?' + q, undefined, { background: true });
   found = more ? { deliveries: [...found.deliveries, ...r.deliveries], next: r.next } : r;
   part('list', found.deliveries.length === 0 ? h('p.empty', null, t('list.none')) : [
-    h('table', null, h('thead', null, h('tr', null, ['reference', 'kinds', 'state', 'compartment', 'hold'].map((k) => h('th', { scope: 'col' }, t('list.' + k))))),
+    h('table', null, h('thead', null, h('tr', null, ['reference', 'kinds', 'state', 'compartment', 'hold'].map((k) => h('th' + (k === 'compartment' ? '.num' : ''), { scope: 'col' }, t('list.' + k))))),
       h('tbody', null, found.deliveries.map((d) => h('tr', null, h('td', null, h('button.link', { type: 'button', 'data-key': 'l' + d.id, onclick: () => showDelivery(delivery(d.id) ?? d) }, h('b', null, d.reference))),
         h('td', null, kindsText(d)), h('td', null, h('span.tag.s-' + d.state, null, word('state', d.state))), h('td.num', null, d.compartment ? String(d.compartment) : ''),
         h('td', null, d.state === 'collected' ? t('list.collected', { day: day(d.collected_at) }) : day(d.hold_until)))))),

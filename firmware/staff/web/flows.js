@@ -15,7 +15,6 @@ function watched(title, draw, options = {}) {
     if (!view || view.key === last) return;
     last = view.key;
     d.set(view.content);
-    (d.body.querySelector('[autofocus]') ?? d.body.querySelector('button.primary'))?.focus();
   };
   const stop = onChange(show);
   show();
@@ -36,7 +35,7 @@ function follow(n, id, purpose, title, finish) {
     const i = c.intent;
     if (!i || i.purpose !== purpose) return finish(c, delivery(id), dlg);
     const key = `${i.phase} ${i.stage} ${c.door.open}`;
-    if (i.phase === 'asking') return { key, content: asks(purpose, n, id, dlg) };
+    if (i.phase === 'asking') return { key, content: asks(purpose, n, id) };
     if (i.phase === 'open' || c.door.open === 'yes') return { key, content: door(n, 'open', t(`flow.${purpose}.open`, { n }), i.stage > 0 && t('flow.close_door')) };
     return { key, content: door(n, 'closed', t('flow.opening', { n }), t('flow.opening.wait')) };
   });
@@ -47,7 +46,7 @@ const failed = (text, ...rest) => [h('div.done.bad', null, icon('fault')), h('p.
 const closing = (dlg) => h('div.row.end', null, h('button.primary', { type: 'button', onclick: dlg.close }, t('page.close')));
 
 // asks is for compartments without a presence sensor.
-function asks(purpose, n, id, dlg) {
+function asks(purpose, n, id) {
   const say = (path, body) => async () => { await post(path, body); await refresh(); };
   if (purpose === 'load') return [door(n, 'closed', t('flow.load.ask')), h('div.row.centre', null,
     button(t('flow.load.yes'), say(`/deliveries/${id}/loaded`, { inside: true }), { kind: 'primary', key: 'y' }),
@@ -55,13 +54,16 @@ function asks(purpose, n, id, dlg) {
   if (purpose === 'retrieve') return [door(n, 'closed', t('flow.retrieve.ask')), h('div.row.centre', null,
     button(t('flow.retrieve.yes'), say(`/deliveries/${id}/retrieved`, { taken: true }), { kind: 'primary', key: 'y' }),
     button(t('flow.retrieve.missing'), say(`/deliveries/${id}/retrieved`, { missing: true }), { kind: 'danger', key: 'm' }))];
-  return [door(n, 'closed', t('flow.inspect.ask', { n })), findings(n, false, () => {}), closing(dlg)];
+  return [door(n, 'closed', t('flow.inspect.ask', { n })), findings(n, false, () => {})];
 }
 
-// findings are the three answers to "what is inside?".
+// findings are the three answers to "what is inside?". Where documents should
+// be, "they are not" makes a dispute, so it is asked once more.
 export function findings(n, byKey, after) {
   const c = compartment(n);
-  const say = (finding, id) => async () => {
+  const expected = delivery(c?.delivery);
+  const say = (finding, id) => () => (expected && finding !== 'document' ? ask(t('finding.sure', { n }), t('finding.sure_text', { ref: expected.reference }), t('finding.sure_yes'), () => tell(finding)) : tell(finding, id));
+  const tell = async (finding, id) => {
     await post(`/compartments/${n}/inspected`, { finding, ...(id && { delivery: id }), ...(byKey && { by_key: true }) });
     await refresh();
     after();
@@ -160,7 +162,7 @@ export async function inspect(n) {
   await post(`/compartments/${n}/inspect`);
   await refresh();
   follow(n, 0, 'inspect', t('flow.inspect.title', { n }), (c, d, dlg) =>
-    c.use === 'to_check' ? { key: 'ask', content: [door(n, 'closed', t('flow.inspect.ask', { n })), findings(n, false, () => {}), closing(dlg)] }
+    c.use === 'to_check' ? { key: 'ask', content: [door(n, 'closed', t('flow.inspect.ask', { n })), findings(n, false, () => {})] }
       : { key: 'done' + c.status, content: done(t('flow.inspect.done', { n, status: word('status', look(c)) }), closing(dlg)) });
 }
 

@@ -96,14 +96,15 @@ export const button = (label, f, { kind = '', sign, key } = {}) =>
 
 // dialog opens a modal window; Escape and the cross close it.
 export function dialog(title, content, { wide, onclose } = {}) {
-  const body = h('div.body', null, content);
+  const body = h('div.body', { tabindex: -1 }, content);
   const d = h('dialog' + (wide ? '.wide' : ''), { 'aria-label': title },
     h('header', null, h('h2', null, title), h('button.x', { type: 'button', 'aria-label': t('page.close'), onclick: () => d.close() }, icon('close'))), body);
   d.addEventListener('close', () => { d.remove(); onclose?.(); });
   document.body.append(d);
   d.showModal();
-  (d.querySelector('[autofocus]') ?? d.querySelector('.body input, .body select, .body button.primary, .body button'))?.focus();
-  return { body, close: () => d.close(), set: (...c) => redraw(body, c), open: () => d.open };
+  const focus = () => (d.querySelector('[autofocus]') ?? d.querySelector('.body input, .body select, .body button.primary') ?? body).focus();
+  focus();
+  return { body, close: () => d.close(), set: (...c) => { redraw(body, c); if (!body.contains(document.activeElement) || document.activeElement === body) focus(); } };
 }
 
 // ask lets one confirm in plain words what destroys something. The safe answer

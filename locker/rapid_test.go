@@ -15,7 +15,7 @@ func TestWhateverHappensInWhateverOrder(t *testing.T) {
 	rules := testRules(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		p := &player{world: newWorldFor(rt, rules), rt: rt}
-		for range 1 + p.pick("steps", 100) {
+		for range 1 + p.pick("steps", 80) {
 			p.move()
 		}
 		p.tidyUp()

@@ -163,4 +163,6 @@ func withCompartment(st locker.State, number int, change func(*locker.Compartmen
 	return st
 }
 
+var _ store.Stepper = (*locker.Rules)(nil)
+
 type ed25519Key = ed25519.PublicKey

@@ -139,7 +139,8 @@ func (s *Staff) change(ctx context.Context, note locker.StaffNote, change func(*
 }
 
 // AddAccount creates a local account on behalf of the station itself: for
-// composition roots that bring a first account along.
+// composition roots that bring a first account along. The Station must be
+// running, since the account is committed before it counts.
 func (s *Staff) AddAccount(ctx context.Context, a Account) error {
 	return s.addAccount(ctx, locker.Self, a)
 }

@@ -50,9 +50,15 @@ func faultOf(err error) *fault {
 		err  error
 		code string
 	}{
-		{firmware.ErrBusy, "busy"}, {firmware.ErrStopping, "stopping"}, {firmware.ErrStore, "store"},
-		{firmware.ErrFactor, "factor"}, {locker.ErrFactorShape, "factor"}, {locker.ErrNoSuchDay, "factor_day"},
-		{locker.ErrWeakBirthday, "factor_weak"}, {context.DeadlineExceeded, "timeout"}, {context.Canceled, "timeout"},
+		{firmware.ErrBusy, "busy"},
+		{firmware.ErrStopping, "stopping"},
+		{firmware.ErrStore, "store"},
+		{firmware.ErrFactor, "factor"},
+		{locker.ErrFactorShape, "factor"},
+		{locker.ErrNoSuchDay, "factor_day"},
+		{locker.ErrWeakBirthday, "factor_weak"},
+		{context.DeadlineExceeded, "timeout"},
+		{context.Canceled, "timeout"},
 	} {
 		if errors.Is(err, k.err) {
 			return fail(k.code)

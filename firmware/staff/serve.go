@@ -162,7 +162,7 @@ func (c *call) replayed(rt route, key string, raw []byte) (out reply, err error)
 	return out, err
 }
 
-// authenticate finds out who asks: a bearer token, else the session's cookie.
+// authenticateRequest finds out who asks: a bearer token, else the session's cookie.
 func (s *Staff) authenticateRequest(r *http.Request) (who, error) {
 	if auth := r.Header.Get("Authorization"); auth != "" {
 		plain, isBearer := strings.CutPrefix(auth, "Bearer ")

@@ -920,3 +920,15 @@ func TestAnEndedDeliveryIsForgottenAfterTwoWeeksUnlessItMayStillBeInside(t *test
 		t.Fatal("not erased")
 	}
 }
+
+func TestACodesDoorThatStandsOpenIsNotOpenedAgain(t *testing.T) {
+	w := newWorld(t)
+	id := w.ready(1)
+	g := w.ready(2, "confirm")
+	w.do(w.entry(g))
+	w.do(Power{MainsLost: true})
+	w.refused(OpenNext{Session: 1, Delivery: g, Confirmed: true}, PowerLow)
+	w.do(Power{})
+	w.do(Inspect{By: clerk, Compartment: 3})
+	w.opened(id) // a clerk at another door hinders nobody
+}

@@ -932,3 +932,18 @@ func TestACodesDoorThatStandsOpenIsNotOpenedAgain(t *testing.T) {
 	w.do(Inspect{By: clerk, Compartment: 3})
 	w.opened(id) // a clerk at another door hinders nobody
 }
+
+func TestTwoFuturesOfOneStateDoNotShareMemory(t *testing.T) {
+	w := newWorld(t)
+	w.r.Kinds["many"] = Kind{Name: "many", Conditions: []string{"a", "b", "c", "d", "e"}}
+	id := w.announce("A", "many")
+	for _, c := range []string{"a", "b", "c"} { // a slice that grew has room to spare
+		w.do(Confirm{By: clerk, Delivery: id, Condition: c})
+	}
+	one := w.r.Step(w.s, Confirm{By: clerk, Delivery: id, Condition: "d"}, w.now).State
+	before := asJSON(one)
+	w.r.Step(w.s, Confirm{By: clerk, Delivery: id, Condition: "e"}, w.now)
+	if after := asJSON(one); before != after {
+		t.Fatalf("%s\n%s", before, after)
+	}
+}

@@ -17,7 +17,7 @@ func TestWhateverHappensInWhateverOrder(t *testing.T) {
 	rules.GiveUp, rules.Reopen, rules.Grace = 5*time.Minute, 4*time.Minute, 3*time.Minute // or it takes ten times as long
 	rapid.Check(t, func(rt *rapid.T) {
 		p := &player{world: newWorldFor(rt, rules), rt: rt}
-		for range 1 + p.pick("steps", 70) {
+		for range 1 + p.pick("steps", 40) {
 			p.move()
 		}
 		p.tidyUp()

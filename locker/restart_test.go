@@ -64,8 +64,8 @@ func restart(w *world, n int, purpose Purpose, phase Phase, look firstLook) {
 	if id != 0 {
 		w.is(id, want.now)
 	}
-	for range 8 { // the doors are polled, and nobody comes
-		w.pass(time.Minute)
+	for range 4 { // the doors are polled, and nobody comes
+		w.pass(2 * time.Minute)
 		w.do(DoorsRead{w.readings()})
 	}
 	if id != 0 {

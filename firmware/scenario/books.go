@@ -38,6 +38,7 @@ type paper struct {
 	box     int           // where it is or was last
 	left    time.Duration // powered time of its last leaving the cabinet
 	agreed  time.Time     // before it the hold period must not end; zero: not judged
+	vague   bool          // a restore has changed the hold period, nobody knows how
 	code    *code
 	group   locker.GroupID
 	over    bool // its delivery has ended
@@ -178,7 +179,7 @@ func (c *city) inDoubt() {
 		known[x.Reference] = x
 	}
 	for _, p := range c.sorted() {
-		p.agreed = time.Time{}
+		p.agreed, p.vague = time.Time{}, true
 		p.group = 0
 		x := known[p.ref]
 		if x == nil {
@@ -228,7 +229,9 @@ func (c *city) mayOpen(r *request, n int) bool {
 	here := false
 	for _, p := range r.papers {
 		// A door without a sensor may be opened again for ten minutes.
-		here = here || p.box == n && (p.at == inCabinet || r.box == n || c.on()-p.left < 11*time.Minute || p.at == stolen || r.purpose == locker.ForRetrieve)
+		// With his rubbish in it, or where nobody could see him take it, it still is
+		// his.
+		here = here || p.box == n && (p.at == inCabinet || b.foul || b.blur || r.box == n || c.on()-p.left < 11*time.Minute || p.at == stolen || r.purpose == locker.ForRetrieve)
 	}
 	if !here {
 		return false
@@ -259,6 +262,7 @@ func (c *city) put(n int, p *paper) bool {
 		return false
 	}
 	b.inside = append(b.inside, p.name)
+	c.trace("put", n, p.String())
 	p.at, p.box, p.inBoxes = inCabinet, n, true
 	return true
 }
@@ -281,6 +285,7 @@ func (c *city) take(n int, at whereabouts) (papers []*paper, ok bool) {
 	if !slices.Equal(names, b.inside) {
 		c.violate("lost", n, "the world has %v, the ledgers %v", names, b.inside)
 	}
+	c.trace("take", n, fmt.Sprint(names, at))
 	b.inside, b.foul = nil, false
 	for _, name := range names {
 		if p := c.papers[name]; p != nil {
@@ -322,3 +327,9 @@ func (c *city) unplugged() bool { return c.loose }
 // afterInventory: what the Station has forgotten is announced again by the next
 // round; nothing else is in doubt any more.
 func (c *city) afterInventory() { c.count("inventory finished after a restore") }
+
+func (c *city) trace(what string, n int, more string) {
+	if debug {
+		println(c.clock.Now().Format(time.DateTime), "HAND", what, n, more)
+	}
+}

@@ -46,6 +46,7 @@ type city struct {
 	powered     time.Duration
 	since       time.Time // powered is counted from here
 	full        bool      // the disk
+	jumped      bool      // the wall clock is not what it should be
 	loose       bool      // the adapter is unplugged
 	undone      bool      // an older backup was put in place
 	lastPickups int

@@ -12,8 +12,9 @@ import (
 
 // fate brings faults, one after the other.
 func (c *city) fate(p *person) {
+	rarely := c.draw(6*time.Hour, 12*time.Hour)
 	for !c.calm {
-		p.between(5*time.Minute, 3*time.Hour)
+		p.between(5*time.Minute, rarely)
 		if c.calm {
 			return
 		}
@@ -171,9 +172,11 @@ func force(c *city, p *person) {
 
 // jump sets the wall clock wrong; a time server or a clerk puts it right.
 func jump(c *city, p *person) {
-	if !c.wallRight() {
+	if c.jumped {
 		return
 	}
+	c.jumped = true
+	defer func() { c.jumped = false }()
 	by := c.draw(10*time.Minute, 40*24*time.Hour)
 	if c.chance(400) {
 		by = -by
@@ -222,7 +225,7 @@ func backup(c *city, _ *person) {
 
 // damageStore has the power go and something bad happen to the file.
 func damageStore(c *city, _ *person) {
-	if !c.alive || c.restored || c.rnd.IntN(3) > 0 {
+	if !c.alive || c.restored || c.rnd.IntN(5) > 0 {
 		return
 	}
 	kind := c.rnd.IntN(3)

@@ -3,6 +3,7 @@ package scenario
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"time"
@@ -11,6 +12,8 @@ import (
 	"abholstation/locker"
 	"abholstation/locker/store"
 )
+
+var debug = os.Getenv("SOAKDEBUG") != ""
 
 // judged is what became of the judgement on one pulse.
 type judged struct{ request *request }
@@ -91,6 +94,10 @@ func (c *city) readLog() {
 			}
 			c.seq = e.Seq
 			c.report.Entries++
+			if debug {
+				w, sy := c.clock.Wall()
+				println(c.clock.Now().Format(time.DateTime), e.Record.Type, e.Record.Compartment, e.Record.Delivery, e.Record.Detail.Code, string(e.Record.Actor), "wall", w.Format(time.DateTime), sy, e.Untrusted, int64(e.Mono/time.Second))
+			}
 			c.note(e.Record.Type, e.Record.Compartment, string(e.Record.Actor)+" "+strconv.Itoa(int(e.Record.Delivery))+" "+e.Record.Detail.Code)
 			c.record(e)
 		}
@@ -131,7 +138,7 @@ func (c *city) record(e store.Entry) {
 		if !c.restored && !c.isInside(p, r.Compartment) {
 			c.claim("claimed", r.Compartment, "%s: %v", r.Type, p)
 		}
-		if r.Type == "delivery.ready" && p.agreed.IsZero() {
+		if r.Type == "delivery.ready" && p.agreed.IsZero() && !p.vague {
 			p.agreed = weekdaysAfter(c.clock.Now(), p.days)
 		}
 		delete(c.ended, p.id)

@@ -133,7 +133,7 @@ func (c *city) announce(p *person, by locker.Actor, x *paper) bool {
 	if err != nil {
 		return false
 	}
-	x.id, x.over, x.agreed = a.Delivery, false, time.Time{}
+	x.id, x.over, x.agreed, x.vague = a.Delivery, false, time.Time{}, false
 	c.byID[x.id] = x
 	return true
 }
@@ -187,12 +187,18 @@ func (p *person) load(by locker.Actor, ev locker.Event, x *paper) (locker.Answer
 // putIn waits for the door and puts the paper in, or walks away in the middle.
 func (c *city) putIn(p *person, by locker.Actor, x *paper, n int) bool {
 	b := c.box(n)
+	if b.user != nil {
+		return false
+	}
 	b.user = p
 	defer func() { b.user = nil }()
 	if !p.awaitOpen(n) {
 		return false
 	}
 	p.between(2*time.Second, 8*time.Second)
+	if d := c.page(x); c.alive && (d == nil || d.State != locker.Loading || d.Compartment != n) {
+		return false // the page says that this door is not for this paper any more
+	}
 	if c.chance(15) {
 		c.count("clerk walked away before putting it in")
 		return false
@@ -285,6 +291,7 @@ func (c *city) learn(o locker.Owner, digits, qr string) {
 		return
 	}
 	z := papers[0].z
+	c.trace("learn", 0, fmt.Sprint(o, papers))
 	k := &code{digits: digits, qr: qr, factor: z.factor, papers: papers}
 	for _, x := range papers {
 		x.code.die("a newer one was made", c.on())

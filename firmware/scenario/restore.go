@@ -9,7 +9,7 @@ import (
 
 // restore puts an older backup in the place of the store.
 func restore(c *city, _ *person) {
-	if !c.alive || c.restored || c.rnd.IntN(2) > 0 {
+	if !c.alive || c.restored || c.rnd.IntN(5) > 0 {
 		return
 	}
 	if _, err := os.Stat(c.backupPath()); err != nil {

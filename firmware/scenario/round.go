@@ -36,6 +36,7 @@ func (c *city) round(p *person) {
 	for _, b := range c.boxes {
 		c.tend(p, b)
 	}
+	c.orphans(p)
 	for _, x := range c.sorted() {
 		p.light()
 		if !x.clerk {
@@ -48,17 +49,17 @@ func (c *city) round(p *person) {
 
 // inventory looks into every compartment.
 func (c *city) inventory(p *person) {
-	if c.restored {
+	switch _, err := p.do(locker.StartInventory{By: "staff:i"}); {
+	case err == nil:
 		clear(c.inspected)
-	}
-	if _, err := p.do(locker.StartInventory{By: "staff:i"}); err != nil && refusal(err) != locker.WrongState {
+	case refusal(err) != locker.WrongState: // it is running already
 		return
 	}
 	c.count("inventory round")
 	for round := 0; round < 3; round++ {
 		for _, b := range c.boxes {
 			p.light()
-			if !c.inspected[b.n] || round == 0 {
+			if !c.inspected[b.n] {
 				c.lookInto(p, b)
 			}
 		}
@@ -124,15 +125,16 @@ func (c *city) lookInto(p *person, b *box) {
 	p.close(b.n)
 	for range 4 {
 		p.sleep(3 * time.Second)
+		c.inspected[b.n] = true
 		_, err = p.do(locker.Inspected{By: "staff:i", Compartment: b.n, Finding: finding, Delivery: id, ByKey: byKey})
 		switch {
 		case err == nil:
 			c.count("compartment inspected: " + string(finding))
-			c.inspected[b.n] = true
 			return
 		case unclear(err):
-			return
+			return // said or not: the end of the round tells
 		}
+		delete(c.inspected, b.n)
 		switch refusal(err) {
 		case locker.UnknownDelivery, locker.WrongState:
 			b.empty = finding == locker.FoundDocument
@@ -374,4 +376,30 @@ func (c *city) wallRight() bool {
 	wall, _ := c.clock.Wall()
 	off := wall.Sub(c.clock.Now())
 	return off < time.Minute && off > -time.Minute
+}
+
+// orphans are deliveries that nobody in the office knows of any more: a restore
+// has brought them back.
+func (c *city) orphans(p *person) {
+	if c.restored || !c.alive {
+		return
+	}
+	for _, d := range c.station.View().State.Deliveries {
+		if d.State.Ended() || c.byID[d.ID] != nil && c.byID[d.ID].ref == d.Reference {
+			continue
+		}
+		p.light()
+		var ev locker.Event
+		switch d.State {
+		case locker.Announced, locker.Settling, locker.Ready:
+			ev = locker.Cancel{By: c.clerk(), Delivery: d.ID}
+		case locker.Disputed:
+			ev = locker.SettleDispute{By: "staff:a", Second: "staff:b", Delivery: d.ID, As: locker.Lost}
+		default:
+			continue
+		}
+		if _, err := p.do(ev); err == nil {
+			c.count("revived delivery ended")
+		}
+	}
 }

@@ -151,6 +151,10 @@ func (s *Station) compartmentProblems() []Problem {
 		if c.Blocked != "" {
 			add(c.Number, "blocked", Warning, inside, "gesperrt ("+c.Blocked+").", "Ursache beheben, dann freigeben.")
 		}
+		if c.PresenceDoubt {
+			add(c.Number, "presence_doubt", Degraded, false, "der Inhaltssensor meldet leer, obwohl die Tür zu blieb; er wird nicht mehr beachtet.",
+				"Nachsehen, ob das Dokument noch da ist. Sensor prüfen; danach freigeben.")
+		}
 		if c.Use == locker.ToCheck {
 			add(c.Number, "to_check", Warning, false, "zu prüfen.", "Nachsehen, was im Fach liegt, und eintragen.")
 		}

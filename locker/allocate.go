@@ -87,7 +87,7 @@ func (r *Rules) Usable(s State, number int) *Refusal {
 		return no(DoorIsOpen, "")
 	case door.Locked == No:
 		return no(CompartmentFault, string(LockLoose))
-	case door.Item == Yes:
+	case door.Item == Yes && !c.PresenceDoubt:
 		return no(NotFree, "item_inside")
 	}
 	return nil

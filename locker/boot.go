@@ -80,6 +80,7 @@ func (d *draft) bootCompartment(i int) {
 		c.Use = Free
 		d.record(Record{Type: "compartment.seen_empty", Actor: Self, Compartment: c.Number})
 	case in == nil:
+		d.doubtPresence(i)
 	case in.Purpose == ForCollect:
 		d.bootCollect(i)
 	case in.Purpose == ForLoad:
@@ -100,13 +101,13 @@ func (d *draft) bootCompartment(i int) {
 // speaks against it.
 func (d *draft) seenEmpty(i int) bool {
 	p, c, door := d.place(i), d.s.Compartments[i], d.s.Doors[i]
-	return p.HasItem && door.Fresh && door.Open == No && door.Item == No && (!p.HasLatch || door.Locked == Yes) &&
+	return door.Fresh && door.Open == No && d.item(i) == No && (!p.HasLatch || door.Locked == Yes) &&
 		c.Fault == "" && !d.s.Meta.Inventory.Required
 }
 
 func (d *draft) closedInside(i int) bool {
 	door := d.s.Doors[i]
-	return d.place(i).HasItem && door.Fresh && door.Open == No && door.Item == Yes
+	return door.Open == No && d.item(i) == Yes
 }
 
 // bootCollect: the intent owns its door for one observation window more.

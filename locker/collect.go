@@ -308,7 +308,6 @@ func (d *draft) problem(ev Problem) *Refusal {
 // not seen open.
 func (d *draft) collectNotOpened(i int, c *Compartment, out outcome) {
 	x := d.delivery(c.Intent.Delivery)
-	door := d.s.Doors[i]
 	restarted := c.Intent.Settle
 	switch {
 	case out != stayedClosed:
@@ -316,7 +315,7 @@ func (d *draft) collectNotOpened(i int, c *Compartment, out outcome) {
 		c.Use = ToCheck
 		d.dispute(x, out.code())
 		return
-	case d.place(i).HasItem && door.Item == No && x.AskUntil == 0:
+	case d.item(i) == No && x.AskUntil == 0:
 		// Closed and locked, yet empty: somebody was faster than the sensors, or
 		// took it while the power was off.
 		c.Use = ToCheck

@@ -100,7 +100,7 @@ func (d *draft) doorRead(i int, before, after Sensed) {
 	case after.Open == Yes:
 		// still open
 	case in == nil:
-		// closed, and nobody waits for it
+		d.doubtPresence(i)
 	case in.Phase == PhaseOpening:
 		if after.At >= in.Deadline {
 			d.settleOpening(i, d.judge(i, after))
@@ -110,6 +110,31 @@ func (d *draft) doorRead(i int, before, after Sensed) {
 			d.closed(i, after)
 		}
 	}
+}
+
+// doubtPresence: what a clerk or the sensor itself has said is inside can not
+// leave through a closed door. A presence sensor that says so must not be the
+// one that calls the compartment empty later.
+func (d *draft) doubtPresence(i int) {
+	c, door := d.s.Compartments[i], d.s.Doors[i]
+	x := d.s.Delivery(c.Delivery)
+	if c.Use != Occupied || x == nil || door.Open != No || d.item(i) != No {
+		return
+	}
+	switch x.State {
+	case Settling, Ready, Due, Cancelled:
+		c = d.compartment(i)
+		c.PresenceDoubt = true
+		d.record(Record{Type: "compartment.fault", Actor: Self, Compartment: c.Number, Delivery: x.ID, Detail: Detail{Code: "presence_doubt", Item: No}})
+	}
+}
+
+// item is what the presence sensor says, as far as it is to be believed.
+func (d *draft) item(i int) Tri {
+	if !d.place(i).HasItem || d.s.Compartments[i].PresenceDoubt || !d.s.Doors[i].Fresh {
+		return Unknown
+	}
+	return d.s.Doors[i].Item
 }
 
 // judge reads the outcome of an opening from a fresh reading with a closed door.
@@ -191,10 +216,7 @@ func (d *draft) opened(i int) {
 // closed: the door is closed again, steadily, and not said to be unlocked.
 func (d *draft) closed(i int, door Sensed) {
 	c := d.compartment(i)
-	item := Unknown
-	if d.place(i).HasItem {
-		item = door.Item
-	}
+	item := d.item(i)
 	d.record(Record{
 		Type: "door.closed", Actor: c.Intent.By, Compartment: c.Number, Delivery: c.Intent.Delivery, Intent: c.Intent.ID,
 		Detail: Detail{Purpose: c.Intent.Purpose, Item: item, Locked: door.Locked},
@@ -252,7 +274,7 @@ func (d *draft) settleOpening(i int, out outcome) {
 // mayRepeat: one repeat, by itself, only for a person who still waits, and never
 // where anything about the first pulse or the door is in doubt.
 func (d *draft) mayRepeat(i int) bool {
-	in, door := d.s.Compartments[i].Intent, d.s.Doors[i]
+	in := d.s.Compartments[i].Intent
 	if in.Pulses != 1 || in.Settle || d.s.Meta.MainsLost || d.s.Down[i] {
 		return false
 	}
@@ -260,7 +282,7 @@ func (d *draft) mayRepeat(i int) bool {
 		return true
 	}
 	g := d.s.Grant
-	return g != nil && slices.Contains(g.Deliveries, in.Delivery) && !(d.place(i).HasItem && door.Item == No)
+	return g != nil && slices.Contains(g.Deliveries, in.Delivery) && d.item(i) != No
 }
 
 func (o outcome) code() string {
@@ -304,7 +326,7 @@ func (d *draft) giveUp(i int) {
 	})
 	c.Intent = nil
 	switch x := d.delivery(in.Delivery); {
-	case in.Purpose == ForCollect && d.place(i).HasItem && door.Fresh && door.Item == No:
+	case in.Purpose == ForCollect && d.item(i) == No:
 		d.collected(x, Self, false)
 	case in.Purpose == ForCollect:
 		d.dispute(x, "left_open")
@@ -320,7 +342,7 @@ func (d *draft) unanswered(i int) {
 	in, door := c.Intent, d.s.Doors[i]
 	d.record(Record{Type: "door.unanswered", Actor: Self, Compartment: c.Number, Delivery: in.Delivery, Intent: in.ID, Detail: Detail{Purpose: in.Purpose}})
 	c.Intent = nil
-	empty := d.place(i).HasItem && door.Fresh && door.Open == No && door.Item == No
+	empty := door.Open == No && d.item(i) == No
 	if in.Purpose == ForLoad {
 		d.loadAborted(c, d.delivery(in.Delivery))
 	}

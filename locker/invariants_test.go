@@ -87,7 +87,7 @@ func (w *world) freesOnlyOnEvidence(before State, ev Event, res Result) {
 			}
 		case DoorsRead, Booted:
 			p, d := w.r.Layout[i], res.State.Doors[i]
-			if p.HasItem && d.Fresh && d.Open == No && d.Item == No && d.Locked != No {
+			if p.HasItem && !was.PresenceDoubt && d.Fresh && d.Open == No && d.Item == No && d.Locked != No {
 				continue
 			}
 		}

@@ -68,6 +68,9 @@ func (d *draft) inspected(ev Inspected) *Refusal {
 	if c.Fault == DoorForced || c.Fault == DoorUnread {
 		c.Fault = "" // somebody has looked; a lock's own faults need an unblock
 	}
+	if item := d.item(i); item == No && ev.Finding == FoundDocument || item == Yes && ev.Finding == FoundEmpty {
+		c.PresenceDoubt = true // eyes against sensor
+	}
 	d.record(Record{Type: "compartment.inspected", Actor: ev.By, Compartment: c.Number, Delivery: c.Delivery, Detail: Detail{Code: string(ev.Finding)}})
 	d.inventoried(ev)
 	return nil

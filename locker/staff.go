@@ -297,7 +297,7 @@ func (d *draft) retrieveWord(ev RetrieveWord) *Refusal {
 	d.retrieved(c, x, ev.By)
 	// The clerk has looked in. A sensor that contradicts makes it a doubt.
 	c.Use = Free
-	if door := d.s.Doors[i]; d.place(i).HasItem && (!door.Fresh || door.Item != No) {
+	if d.place(i).HasItem && !c.PresenceDoubt && d.item(i) != No {
 		c.Use = ToCheck
 	}
 	return nil
@@ -422,7 +422,7 @@ func (d *draft) unblock(ev Unblock) *Refusal {
 		return &Refusal{Code: UnknownCompartment, Compartment: ev.Compartment}
 	}
 	c := d.compartment(i)
-	c.Blocked, c.Fault = "", ""
+	c.Blocked, c.Fault, c.PresenceDoubt = "", "", false
 	d.record(Record{Type: "compartment.unblocked", Actor: ev.By, Compartment: c.Number})
 	return nil
 }

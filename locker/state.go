@@ -149,8 +149,12 @@ type Compartment struct {
 	Blocked  string     `json:"blocked,omitempty"`  // "" or why staff have blocked it (a code, not free text)
 	Fault    Fault      `json:"fault,omitempty"`
 	Intent   *Intent    `json:"intent,omitempty"`
-	Cycles   uint32     `json:"cycles"`  // pulses ordered in its life
-	Retries  uint32     `json:"retries"` // of them, repeats
+	// The presence sensor has said something that can not be: it is not believed
+	// any more, until an Unblock says that it was repaired. The compartment works
+	// on like one without a sensor.
+	PresenceDoubt bool   `json:"presence_doubt,omitempty"`
+	Cycles        uint32 `json:"cycles"`  // pulses ordered in its life
+	Retries       uint32 `json:"retries"` // of them, repeats
 }
 
 // Credential is what opens a delivery or a pickup group. Secrets are kept as

@@ -88,7 +88,7 @@ func doorOf(v *firmware.View, number int) *doorJSON {
 	s := v.State.Door(number)
 	d := &doorJSON{Open: tri(s.Open), Locked: tri(s.Locked), Item: tri(s.Item), Fresh: s.Fresh}
 	if i := v.State.Index(number); i >= 0 && i < len(v.Rules.Layout) {
-		d.HasItem = v.Rules.Layout[i].HasItem
+		d.HasItem = v.Rules.Layout[i].HasItem && !v.State.Compartments[i].PresenceDoubt
 	}
 	return d
 }
@@ -200,6 +200,9 @@ func (c *call) compartmentJSON(v *firmware.View, i int) compartmentJSON {
 		Down: i < len(v.State.Down) && v.State.Down[i], Cycles: x.Cycles, Retries: x.Retries,
 		Door: doorOf(v, x.Number), Intent: intentOf(x),
 	}
+	if x.PresenceDoubt && j.Fault == "" {
+		j.Fault = presenceDoubt
+	}
 	j.Status = compartmentStatus(j)
 	// What may be looked into: all but other people's documents that wait quietly.
 	d := v.State.Delivery(x.Delivery)
@@ -207,6 +210,10 @@ func (c *call) compartmentJSON(v *firmware.View, i int) compartmentJSON {
 	j.Actions = c.permitted("/compartments/{n}/", compartmentActions(j, look))
 	return j
 }
+
+// presenceDoubt is shown as a fault, though the compartment works on: only an
+// unblock after the repair lets the sensor be believed again.
+const presenceDoubt locker.Fault = "presence_doubt"
 
 // compartmentStatus is the one word that the map shows.
 func compartmentStatus(j compartmentJSON) string {

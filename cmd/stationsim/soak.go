@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"runtime/debug"
 
 	"abholstation/firmware/scenario"
 )
@@ -27,6 +28,8 @@ func soak(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "stationsim soak: -pickups is 1 or more, -faults is all or none, and there are no further arguments")
 		return 2
 	}
+	// One goroutine does all the work: memory is cheaper than its time.
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	fmt.Fprintf(stdout, "soak: %d pickups, seed %d, faults %s; argon2 at its smallest cost, clock and cabinet simulated, store on disk\n", *pickups, *seed, *faults)
 	r, err := scenario.Soak(scenario.Options{
 		Pickups: *pickups, Seed: *seed, Faults: *faults == "all", Stop: *stop, Dir: *dir, Progress: stderr,

@@ -213,7 +213,7 @@ func (c *city) boot() error {
 		WithTimeout: func(ctx context.Context, _ time.Duration) (context.Context, context.CancelFunc) {
 			return context.WithCancel(ctx)
 		},
-		HealthEvery: 10 * time.Minute, CheckpointEvery: 10 * time.Minute,
+		HealthEvery: 10 * time.Minute, CheckpointEvery: 10 * time.Minute, SnapshotEvery: 3 * 24 * time.Hour,
 	})
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"abholstation/hal"
 	"abholstation/hal/sim"
 	"abholstation/locker"
+	"abholstation/locker/store"
 )
 
 // fate brings faults, one after the other.
@@ -238,20 +240,48 @@ func damageStore(c *city, _ *person) {
 		case 1:
 			_ = os.Truncate(c.path(), 4096*4)
 		default:
-			scribble(c.path(), at)
+			c.scribble(at)
 		}
 	}
 	c.cutSoon("and a damaged store", true)
 }
 
-func scribble(path string, at int64) {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+// scribble changes some bytes of the file. What the store notices when it is
+// opened it repairs by itself. What lies in the old part of the log is found by
+// the verification, which somebody makes after such an incident; the bytes are put
+// back then, as from a copy.
+func (c *city) scribble(at int64) {
+	f, err := os.OpenFile(c.path(), os.O_RDWR, 0)
 	if err != nil {
 		return
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err == nil {
-		_, _ = f.WriteAt([]byte("scribble scribble scribble"), at%info.Size())
+	info, err := f.Stat()
+	if err != nil || info.Size() < 1<<14 {
+		return
+	}
+	rubbish := []byte("scribble scribble scribble")
+	at %= info.Size() - int64(len(rubbish))
+	was := make([]byte, len(rubbish))
+	if _, err := f.ReadAt(was, at); err != nil {
+		return
+	}
+	_, _ = f.WriteAt(rubbish, at)
+	o := c.storeOptions()
+	o.Hook = nil
+	s, opening, err := store.Open(o)
+	if err != nil {
+		c.violate("store", 0, "a damaged store does not open: %v", err)
+		return
+	}
+	defer s.Close()
+	if opening.Damaged {
+		c.undone = true
+		return
+	}
+	if rep, err := s.Verify(context.Background(), nil); err != nil || !rep.OK() {
+		c.count("scribble found by the verification of the log")
+		_, _ = f.WriteAt(was, at)
 	}
 }
 

@@ -77,7 +77,7 @@ func (p *page) show(w http.ResponseWriter, r *http.Request) {
 // language than the page's).
 func (p *page) file(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("file")
-	kinds := map[string]string{".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".json": "application/json"}
+	kinds := map[string]string{".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".json": "application/json", ".svg": "image/svg+xml"}
 	kind := kinds[path.Ext(name)]
 	raw, err := webFiles.ReadFile("web/" + name)
 	if lang, ok := strings.CutSuffix(name, ".json"); ok && p.staff.texts[lang] != nil {

@@ -99,7 +99,7 @@ func (t *Terminal) Handler() http.Handler {
 	mux.HandleFunc("GET /state", t.serveState)
 	mux.HandleFunc("GET /events", t.serveEvents)
 	mux.HandleFunc("POST /input", t.serveInput)
-	for name, kind := range map[string]string{"app.js": "text/javascript", "app.css": "text/css"} {
+	for name, kind := range map[string]string{"app.js": "text/javascript", "app.css": "text/css", "icon.svg": "image/svg+xml"} {
 		data, err := assets.ReadFile("assets/" + name)
 		if err != nil {
 			panic(err) // embedded: cannot be missing
@@ -121,7 +121,7 @@ func (t *Terminal) guard(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=(), usb=(), serial=()")
-		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 		if !slices.Contains(t.opts.Hosts, hostOnly(r.Host)) {
 			http.Error(w, "this address is not served here; open the terminal by its own address", http.StatusMisdirectedRequest)
 			return

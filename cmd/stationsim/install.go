@@ -37,8 +37,9 @@ type installation struct {
 
 	mu     sync.Mutex // one change of lives at a time
 	life   atomic.Pointer[life]
-	why    atomic.Pointer[string] // why there is none
-	before sync.WaitGroup         // lives that end
+	last   atomic.Pointer[logbook] // of the present life or the one before: phones and auditors stay
+	why    atomic.Pointer[string]  // why there is none
+	before sync.WaitGroup          // lives that end
 
 	hands hands
 	shots shots
@@ -220,6 +221,7 @@ func (in *installation) on(ctx context.Context) (*life, error) {
 		return nil, fmt.Errorf("cannot start the controller: %w", err)
 	}
 	in.why.Store(nil)
+	in.last.Store(l.log)
 	in.life.Store(l)
 	in.before.Go(func() { in.watchOver(l) })
 	return l, nil

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -258,8 +259,13 @@ func (l *life) accounts(ctx context.Context, password string) error {
 	return nil
 }
 
-// off answers for a controller that has no power.
-func off(w http.ResponseWriter, _ *http.Request) {
+// off answers for a controller that has no power. Event streams are broken
+// instead: a browser tries those again by itself, but takes a status for the last
+// word, and the page shall come back with the station.
+func off(w http.ResponseWriter, r *http.Request) {
+	if strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
+		panic(http.ErrAbortHandler)
+	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")

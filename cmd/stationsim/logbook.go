@@ -125,5 +125,5 @@ func (b *logbook) open(e audit.Entry) (message, bool) {
 func (b *logbook) shown() ([]line, []message) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return slices.Clone(b.lines), slices.Clone(b.messages)
+	return list(slices.Clone(b.lines)), list(slices.Clone(b.messages))
 }

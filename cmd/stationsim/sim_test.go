@@ -193,7 +193,7 @@ func (x *site) load(contact string) (id float64) {
 	x.world("paper", `{"compartment":1,"do":"put","paper":"passport"}`)
 	x.world("door", `{"compartment":1,"do":"close"}`)
 	x.delivered(1, locker.Settling)
-	x.world("clock/pass", `{"seconds":2}`)
+	x.world("clock/pass", `{"seconds":12}`) // grace, and the rest of the lock
 	x.delivered(1, locker.Ready)
 	return id
 }
@@ -270,6 +270,9 @@ func TestAPowerCutLosesNothingAndOpensNothing(t *testing.T) {
 				if status, text := x.send("GET", page, ""); status != 503 || !strings.Contains(text, "aus") {
 					t.Errorf("%s answers %d while off", page, status)
 				}
+			}
+			if status, _ := x.send("GET", x.terminal+"events", "", "Accept", "text/event-stream"); status != 0 {
+				t.Errorf("a stream is answered with %d while off; browsers would not try again", status)
 			}
 			x.world("controller", `{"do":"start"}`)
 			x.delivered(1, locker.Ready)

@@ -112,8 +112,9 @@ func (in *installation) state() stateJSON {
 	if l := in.life.Load(); l != nil {
 		view = l.station.View()
 		s.Controller, s.Station, s.Terminal = "on", belief(view), l.shows()
-		s.Log, s.Phone = l.log.shown()
-		s.Log, s.Phone = list(s.Log), list(s.Phone)
+	}
+	if book := in.last.Load(); book != nil {
+		s.Log, s.Phone = book.shown()
 	}
 	for i, b := range p.Compartments {
 		place := in.rules.Layout[i]

@@ -129,6 +129,7 @@ func TestWhatIsMalformedOrCanNotBeDoneChangesNothing(t *testing.T) {
 		s.Clock = clockJSON{}
 		return string(marshal(s))
 	}
+	x.until("the start has been logged", func(s stateJSON) bool { return logged(s, "staff.token_added") })
 	before := still()
 	for _, c := range []struct {
 		path, body string

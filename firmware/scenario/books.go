@@ -108,6 +108,7 @@ type books struct {
 	codes    []*code
 	requests []*request
 	pulses   int // of the world that were judged
+	pulsing  bool
 
 	epoch     string
 	seq       uint64
@@ -231,7 +232,7 @@ func (c *city) mayOpen(r *request, n int) bool {
 		// A door without a sensor may be opened again for ten minutes.
 		// With his rubbish in it, or where nobody could see him take it, it still is
 		// his.
-		here = here || p.box == n && (p.at == inCabinet || b.foul || b.blur || r.box == n || c.on()-p.left < 11*time.Minute || p.at == stolen || r.purpose == locker.ForRetrieve)
+		here = here || p.box == n && (p.at == inCabinet || b.foul || b.blur || r.box == n || c.on()-p.left < c.reopen() || p.at == stolen || r.purpose == locker.ForRetrieve)
 	}
 	if !here {
 		return false
@@ -242,6 +243,15 @@ func (c *city) mayOpen(r *request, n int) bool {
 		}
 	}
 	return true
+}
+
+// reopen is for how long after its closing a door without a sensor may be opened
+// again: ten minutes, or until the disk can say that they are over.
+func (c *city) reopen() time.Duration {
+	if c.clock.Now().Sub(c.fullAt) < 20*time.Minute {
+		return 40 * time.Minute
+	}
+	return 11 * time.Minute
 }
 
 // The hands. Whatever they do is done to the world and noted.
@@ -290,6 +300,7 @@ func (c *city) take(n int, at whereabouts) (papers []*paper, ok bool) {
 	for _, name := range names {
 		if p := c.papers[name]; p != nil {
 			p.at, p.left = at, c.on()
+			b.taken = append(b.taken, p)
 			papers = append(papers, p)
 		}
 	}
@@ -297,7 +308,11 @@ func (c *city) take(n int, at whereabouts) (papers []*paper, ok bool) {
 }
 
 func (c *city) shut(n int) bool {
-	c.touch(n)
+	b := c.touch(n)
+	for _, p := range b.taken {
+		p.left = c.on()
+	}
+	b.taken = nil
 	if c.chance(100) {
 		c.count("door slammed")
 		return c.world.Slam(n) == nil

@@ -46,11 +46,13 @@ type city struct {
 	powered     time.Duration
 	since       time.Time // powered is counted from here
 	full        bool      // the disk
-	jumped      bool      // the wall clock is not what it should be
-	loose       bool      // the adapter is unplugged
-	undone      bool      // an older backup was put in place
+	fullAt      time.Time
+	jumped      bool // the wall clock is not what it should be
+	loose       bool // the adapter is unplugged
+	undone      bool // an older backup was put in place
 	lastPickups int
 	lastPickup  time.Time
+	tame        bool // people do nothing odd
 	calm        bool // no more faults
 
 	people  map[*person]bool
@@ -66,20 +68,23 @@ type city struct {
 
 // box is one compartment as the people know it.
 type box struct {
-	n        int
-	sensors  sim.Sensors
-	inside   []string // what is physically in it
-	user     *person  // who stands in front of it
-	blur     bool     // hands were in it while its sensors lied or nothing was watching
-	lies     bool     // a sensor is stuck or blind
-	blind    bool     // the door sensor can not be read
-	latchCut bool
-	broken   int // faults at work
-	pulsed   time.Time
-	openAt   time.Time // seen open since
-	cutAt    time.Time // a wire was cut
-	foul     bool      // something that is no paper lies in it
-	empty    bool      // what is in it goes back to the office
+	n         int
+	sensors   sim.Sensors
+	inside    []string // what is physically in it
+	user      *person  // who stands in front of it
+	blur      bool     // hands were in it while its sensors lied or nothing was watching
+	lies      bool     // a sensor is stuck or blind
+	blind     bool     // the door sensor can not be read
+	latchCut  bool
+	broken    int // faults at work
+	pulsed    time.Time
+	openAt    time.Time // seen open since
+	cutAt     time.Time // a wire was cut
+	foul      bool      // something that is no paper lies in it
+	excused   string
+	excusedAt int
+	taken     []*paper // since the door was opened
+	empty     bool     // what is in it goes back to the office
 }
 
 func newCity(o Options) (*city, error) {
@@ -166,7 +171,7 @@ func (c *city) draw(from, to time.Duration) time.Duration {
 }
 
 // chance is true in so many of a thousand cases.
-func (c *city) chance(perMille int) bool { return c.rnd.IntN(1000) < perMille }
+func (c *city) chance(perMille int) bool { return !c.tame && c.rnd.IntN(1000) < perMille }
 
 // random is the city's source as a reader.
 type random struct{ r *rand.Rand }
@@ -269,6 +274,8 @@ type powerCut struct{}
 
 type edPublic = ed25519.PublicKey
 
+type storePoint = store.Point
+
 // guard runs what may lose power in the middle.
 func (c *city) guard(f func()) {
 	defer func() {
@@ -307,6 +314,7 @@ func (c *city) hook(at store.Point) error {
 	}
 	if at == store.BeforeCommit && c.full {
 		c.count("commit refused: disk full")
+		c.fullAt = c.clock.Now()
 		return errNoSpace
 	}
 	if c.opt.OnCommit != nil {

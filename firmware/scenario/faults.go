@@ -298,14 +298,12 @@ func lateCode(c *city, p *person) {
 		}
 		k, gen := x.code, d.Generation
 		if len(d.CodeTag) > 0 {
-			_, err := p.do(locker.Reissue{By: c.clerk(), Owner: locker.Owner{Delivery: x.id}})
-			if err != nil {
-				if unclear(err) {
-					k.doubt()
-				}
+			if c.ending(k, "reissued", func() error {
+				_, err := p.do(locker.Reissue{By: c.clerk(), Owner: locker.Owner{Delivery: x.id}})
+				return err
+			}) != nil {
 				return
 			}
-			k.die("reissued", c.on())
 			x.lost = !x.contact
 		}
 		digits := []byte(plain(k.digits))

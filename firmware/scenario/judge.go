@@ -118,6 +118,9 @@ func (c *city) record(e store.Entry) {
 		c.codeMade(e)
 	case "code.ended":
 		if r.Detail.Code != "wrong_factors" {
+			for _, q := range c.byGroup[r.Group] {
+				q.code.die("the group is done", c.on())
+			}
 			break
 		}
 		for _, q := range append(c.byGroup[r.Group], p) {
@@ -184,7 +187,10 @@ func (c *city) isInside(p *paper, n int) bool { return p.at == inCabinet && p.bo
 // everybody.
 func (c *city) claim(kind string, n int, format string, a ...any) {
 	if n > 0 && (c.box(n).blur || c.box(n).lies) {
-		c.count("excused: nobody could see (" + kind + ")")
+		if b := c.box(n); b.excused != kind || b.excusedAt != c.made {
+			b.excused, b.excusedAt = kind, c.made // once, not with every look
+			c.count("excused: nobody could see (" + kind + ")")
+		}
 		return
 	}
 	c.violate(kind, n, format, a...)
@@ -335,7 +341,7 @@ func (c *city) electricity() {
 		c.violate("electrical", 0, "%s", s)
 	}
 	c.report.electrical = len(list)
-	if n := len(c.world.Pulses()); n != c.pulses {
+	if n := len(c.world.Pulses()); n != c.pulses && !c.pulsing {
 		c.violate("wrong_door", 0, "%d pulses happened, %d were ordered", n, c.pulses)
 		c.pulses = n
 	}

@@ -65,6 +65,9 @@ func (c *city) commission(n int) *citizen {
 			days: 1 + c.rnd.IntN(4), contact: contact, factor: z.factor, z: z, reach: c.chance(50),
 		}
 		x.ref = x.name
+		if c.tame {
+			x.kind = "passport"
+		}
 		z.papers = append(z.papers, x)
 		c.papers[x.name] = x
 		c.active++
@@ -236,7 +239,12 @@ func (c *city) wordLoaded(p *person, by locker.Actor, x *paper) {
 		if d := c.page(x); d == nil || d.State != locker.Loading {
 			return
 		}
-		_, _ = p.do(locker.Loaded{By: by, Delivery: x.id, Inside: x.at == inCabinet})
+		inside := x.at == inCabinet
+		if inside && c.chance(15) {
+			c.count("clerk broke off, with the paper inside")
+			inside = false
+		}
+		_, _ = p.do(locker.Loaded{By: by, Delivery: x.id, Inside: inside})
 	}
 }
 
@@ -317,19 +325,34 @@ func (c *city) reissue(p *person, x *paper) {
 	if x.group != 0 {
 		owner = locker.Owner{Group: x.group}
 	}
-	k := x.code
-	_, err := p.do(locker.Reissue{By: c.clerk(), Owner: owner})
-	switch {
-	case err == nil:
+	if c.ending(x.code, "reissued", func() error {
+		_, err := p.do(locker.Reissue{By: c.clerk(), Owner: owner})
+		return err
+	}) == nil {
 		c.count("code reissued")
-		k.die("reissued", c.on())
 		x.lost = false
 		if !x.contact {
 			c.slip(p, x)
 		}
-	case unclear(err):
-		k.doubt()
 	}
+}
+
+// ending does what ends a code. From the moment on which it is asked for until
+// the answer is there nobody can know whether the code still works.
+func (c *city) ending(k *code, why string, do func() error) error {
+	if k == nil || k.standing == dead {
+		return do()
+	}
+	was := k.standing
+	k.standing = unsure
+	err := do()
+	switch {
+	case err == nil:
+		k.die(why, c.on())
+	case !unclear(err) && k.standing == unsure:
+		k.standing = was
+	}
+	return err
 }
 
 // unclear: what was asked for may have happened or not.
@@ -341,7 +364,8 @@ func (p *person) awaitOpen(n int) bool {
 	for end := p.c.clock.Now().Add(patience); p.c.clock.Now().Before(end); {
 		p.sleep(700 * time.Millisecond)
 		if p.c.world.IsOpen(n) || p.c.pull(n) {
-			return true
+			p.sleep(time.Second) // nobody is quicker
+			return p.c.world.IsOpen(n)
 		}
 	}
 	return false

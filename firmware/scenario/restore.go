@@ -15,6 +15,11 @@ func restore(c *city, _ *person) {
 	if _, err := os.Stat(c.backupPath()); err != nil {
 		return
 	}
+	c.restoreBackup()
+}
+
+// restoreBackup has the power go and the backup put in place.
+func (c *city) restoreBackup() {
 	c.damage = func() {
 		o := c.storeOptions()
 		o.Hook = nil

@@ -245,18 +245,20 @@ func (c *city) move(p *person, x *paper, d *locker.Delivery) {
 }
 
 func (c *city) cancel(p *person, x *paper) {
-	_, err := p.do(locker.Cancel{By: c.clerk(), Delivery: x.id})
-	switch {
-	case err == nil:
-		c.count("cancelled")
-		if x.group == 0 {
-			x.code.doubt() // it ends at once, or with what is going on at the door
-			if d := c.page(x); d != nil && d.State == locker.Cancelled {
-				x.code.die("cancelled", c.on())
-			}
-		}
-	case unclear(err) && x.group == 0:
-		x.code.doubt()
+	k := x.code
+	if x.group != 0 {
+		k = nil // the group's code lives on for the others
+	}
+	err := c.ending(k, "cancelled", func() error {
+		_, err := p.do(locker.Cancel{By: c.clerk(), Delivery: x.id})
+		return err
+	})
+	if err != nil {
+		return
+	}
+	c.count("cancelled")
+	if d := c.page(x); k != nil && (d == nil || d.State != locker.Cancelled) {
+		k.standing = unsure // it waits for the end of what is going on at the door
 	}
 }
 
@@ -283,19 +285,20 @@ func (c *city) retrieve(p *person, x *paper, n int) {
 	by := c.clerk()
 	c.request(request{by: string(by), purpose: locker.ForRetrieve, papers: []*paper{x}})
 	byKey := b.broken > 0 && c.chance(500)
-	_, err := p.do(locker.Retrieve{By: by, Delivery: x.id, ByKey: byKey})
-	if unclear(err) && x.group == 0 {
-		x.code.doubt()
+	k := x.code
+	if x.group != 0 {
+		k = nil
 	}
-	if err != nil && refusal(err) == locker.DoorUnknown {
-		byKey = true
-		_, err = p.do(locker.Retrieve{By: by, Delivery: x.id, ByKey: true})
-	}
+	err := c.ending(k, "retrieval", func() error {
+		_, err := p.do(locker.Retrieve{By: by, Delivery: x.id, ByKey: byKey})
+		if err != nil && refusal(err) == locker.DoorUnknown {
+			byKey = true
+			_, err = p.do(locker.Retrieve{By: by, Delivery: x.id, ByKey: true})
+		}
+		return err
+	})
 	if err != nil {
 		return
-	}
-	if x.group == 0 {
-		x.code.die("retrieval", c.on())
 	}
 	c.count("retrieval begun")
 	if byKey {

@@ -1,17 +1,55 @@
 package scenario_test
 
 import (
+	"maps"
 	"testing"
 
 	"abholstation/firmware/scenario"
 )
 
-func BenchmarkPickups(b *testing.B) {
-	r, err := scenario.Soak(scenario.Options{Pickups: b.N, Seed: 1, Faults: true})
+func soak(t testing.TB, o scenario.Options) *scenario.Report {
+	t.Helper()
+	r, err := scenario.Soak(o)
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
 	for _, v := range r.Found {
-		b.Error(v)
+		t.Errorf("seed %d: %s", o.Seed, v)
 	}
+	return r
+}
+
+func TestNobodyLosesAnythingWhateverFails(t *testing.T) {
+	for seed := uint64(1); seed <= 3; seed++ {
+		r := soak(t, scenario.Options{Pickups: 60, Seed: seed, Faults: true, Dir: t.TempDir()})
+		t.Logf("%s", r.JSON())
+	}
+}
+
+func TestWithoutFaultsNothingIsInDispute(t *testing.T) {
+	r := soak(t, scenario.Options{Pickups: 60, Seed: 4, Dir: t.TempDir()})
+	for _, what := range []string{"log: door.forced", "log: door.not_opened", "log: delivery.lost", "excused: nobody could see (claimed)"} {
+		if n := r.Counts[what]; n > 0 {
+			t.Errorf("%s: %d", what, n)
+		}
+	}
+}
+
+func TestTheSameSeedIsTheSameRun(t *testing.T) {
+	o := scenario.Options{Pickups: 40, Seed: 7, Faults: true}
+	a, b := soak(t, o), soak(t, o)
+	if a.Hash != b.Hash {
+		t.Errorf("one run has the hash %s, the other %s", a.Hash, b.Hash)
+	}
+	if !maps.Equal(a.Counts, b.Counts) {
+		t.Errorf("one run counts\n%s, the other\n%s", a.Table(), b.Table())
+	}
+	o.Seed = 8
+	if c := soak(t, o); c.Hash == a.Hash {
+		t.Error("another seed is the same run")
+	}
+}
+
+func BenchmarkPickups(b *testing.B) {
+	soak(b, scenario.Options{Pickups: b.N, Seed: 1, Faults: true})
 }

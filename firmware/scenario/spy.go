@@ -31,7 +31,9 @@ func (s *spy) Pulse(ctx context.Context, id hal.LockID, d time.Duration) (p hal.
 	c.faultBeforePulse(n)
 	before := len(c.world.PulsesFrom(c.pulses))
 	j := c.judgePulse(n)
+	c.pulsing = true
 	defer func() {
+		c.pulsing = false
 		if len(c.world.PulsesFrom(c.pulses)) == before {
 			c.takeBack(j) // no coil was energised
 		} else {
@@ -71,5 +73,8 @@ func (c *city) faultBeforePulse(n int) {
 	case 4, 5, 6:
 		c.count("answer of the lock board lost")
 		_ = c.world.FailPulse(n, true)
+		if c.chance(400) && c.world.Hold(n) == nil { // and somebody leans against it
+			c.clock.At(c.clock.Now().Add(3*time.Second), func() { _ = c.world.LetGo(n) })
+		}
 	}
 }

@@ -250,7 +250,7 @@ func (s *Station) committed(ctx context.Context, part []item, results []locker.R
 			s.booted()
 		}
 	}
-	s.schedule(now)
+	s.schedule()
 	s.publish(now)
 	for _, r := range results {
 		for _, e := range r.Effects {
@@ -269,7 +269,13 @@ func (s *Station) committed(ctx context.Context, part []item, results []locker.R
 // notCommitted answers those who wait and keeps what must not get lost.
 func (s *Station) notCommitted(part []item, err error) {
 	s.o.Log.Error("cannot commit", "events", len(part), "error", err)
-	s.health.raise("store.write")
+	if !s.health.raised["store.write"] {
+		// Tried until it is written: people are turned away meanwhile, and nothing
+		// else may come by that would show that the store works again.
+		s.health.raise("store.write")
+		s.kept = append(s.kept, item{event: locker.Observed{Type: "store.works_again"}, tries: -1 << 30})
+		s.timers.set(retryTimer, s.o.Clock.Now().Add(storeRetry))
+	}
 	if errors.Is(err, store.ErrFull) {
 		s.health.space = spaceFull // until the next look
 	}

@@ -47,9 +47,10 @@ func (s *Station) expire(ctx context.Context, now locker.Now) bool {
 const tickFloor = 10 * time.Millisecond
 
 // schedule follows a commit.
-func (s *Station) schedule(now locker.Now) {
+func (s *Station) schedule() {
 	at := s.o.Clock.Now()
-	s.timers.set(tickTimer, at.Add(max(tickFloor, s.o.Rules.Next(s.state, now))))
+	// From now, not from before the commit: a slow disk must not delay ticks.
+	s.timers.set(tickTimer, at.Add(max(tickFloor, s.o.Rules.Next(s.state, s.time.now()))))
 	switch {
 	case s.saved.entries >= s.o.CheckpointAfter:
 		s.timers.soonest(checkpointTimer, at)

@@ -239,7 +239,7 @@ func (d *draft) granteeAtDoor(g *Grant) bool {
 	})
 }
 
-// granted returns the delivery if this session may act on it.
+// granted returns the delivery if whoever stands at the terminal may act on it.
 func (d *draft) granted(session uint64, id DeliveryID) (*Delivery, *Refusal) {
 	g := d.s.Grant
 	if g == nil || g.Session != session || d.now.Mono >= g.Until || !slices.Contains(g.Deliveries, id) {

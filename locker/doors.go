@@ -9,6 +9,10 @@ import (
 // fresh reading before it counts as unknown.
 const settleSlack = 10 * time.Second
 
+// suspendedFor is how late a Tick may be. A later one means that the process or
+// the board stood still: then nothing is given up before it has been read.
+const suspendedFor = 5 * time.Second
+
 // outcome is what a fresh reading (or none) says about an opening at the end of
 // its observation window.
 type outcome uint8
@@ -41,6 +45,7 @@ func (d *draft) openDoor(i int, p Purpose, id DeliveryID, by Actor) *Compartment
 // "freshly closed" call it.
 func (d *draft) pulse(i int, c *Compartment) {
 	c.Intent.Pulses++
+	c.Intent.Late = 0
 	c.Intent.Deadline = d.now.Mono + max(d.r.Observe, d.r.Cooldown)
 	c.Cycles++
 	d.effect(Unlock{Compartment: c.Number, Lock: d.place(i).Lock, Intent: c.Intent.ID})
@@ -114,9 +119,16 @@ func (d *draft) doorRead(i int, before, after Sensed) {
 
 // doubtPresence: what a clerk or the sensor itself has said is inside can not
 // leave through a closed door. A presence sensor that says so must not be the
-// one that calls the compartment empty later.
+// one that calls the compartment empty later. The other way round, what a free
+// compartment holds is in doubt.
 func (d *draft) doubtPresence(i int) {
 	c, door := d.s.Compartments[i], d.s.Doors[i]
+	if c.Use == Free && door.Open == No && d.item(i) == Yes {
+		c = d.compartment(i)
+		c.Use = ToCheck
+		d.record(Record{Type: "compartment.not_empty", Actor: Self, Compartment: c.Number})
+		return
+	}
 	x := d.s.Delivery(c.Delivery)
 	if c.Use != Occupied || x == nil || door.Open != No || d.item(i) != No {
 		return
@@ -154,7 +166,7 @@ func (d *draft) tickIntent(i int) {
 			return
 		}
 		d.effect(ReadDoors{})
-		if d.now.Mono >= in.Deadline+settleSlack {
+		if d.over(i, in.Deadline+settleSlack) {
 			d.settleOpening(i, doorUnknown)
 		}
 	case PhaseAsking:
@@ -163,14 +175,33 @@ func (d *draft) tickIntent(i int) {
 		}
 	case PhaseOpen:
 		if d.now.Mono-in.Since >= d.r.GiveUp {
-			d.giveUp(i)
-			return
+			if d.over(i, in.Since+d.r.GiveUp) {
+				d.giveUp(i)
+				return
+			}
+			d.effect(ReadDoors{})
 		}
 		if door.Open == No && d.now.Mono-door.Changed >= d.r.CloseSettle {
 			d.effect(ReadDoors{})
 		}
 		d.leftOpen(i, d.now.Mono-in.Since)
 	}
+}
+
+// over says whether the time for an intent's phase is over. If the station stood
+// still meanwhile, a reading has its chance first.
+func (d *draft) over(i int, end Mono) bool {
+	in := d.s.Compartments[i].Intent
+	switch {
+	case d.now.Mono < end:
+		return false
+	case in.Late != 0:
+		return d.now.Mono-in.Late >= settleSlack
+	case d.now.Mono-end < suspendedFor:
+		return true
+	}
+	d.compartment(i).Intent.Late = d.now.Mono
+	return false
 }
 
 func (d *draft) leftOpen(i int, open time.Duration) {
@@ -201,7 +232,7 @@ func (d *draft) leftOpen(i int, open time.Duration) {
 func (d *draft) opened(i int) {
 	c := d.compartment(i)
 	in := c.Intent
-	in.Phase, in.Since, in.Stage = PhaseOpen, d.now.Mono, 0
+	in.Phase, in.Since, in.Stage, in.Late = PhaseOpen, d.now.Mono, 0, 0
 	if c.Fault == LockJammed && in.Pulses > 0 {
 		c.Fault = "" // it was the lock that opened it, not a key
 		d.record(Record{Type: "compartment.fault_over", Actor: Self, Compartment: c.Number, Detail: Detail{Code: string(LockJammed)}})

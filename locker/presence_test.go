@@ -1,6 +1,9 @@
 package locker
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 // A presence sensor that says something impossible is not believed any more.
 
@@ -61,4 +64,41 @@ func TestACompartmentWhoseSensorIsDoubtedIsLoadedByTheClerksWord(t *testing.T) {
 	w.is(id, Loading) // the sensor says inside, but a person has to say so
 	w.do(Loaded{By: clerk, Delivery: id, Inside: true})
 	w.is(id, Settling)
+}
+
+func TestAFreeCompartmentWithSomethingInsideIsToBeChecked(t *testing.T) {
+	w := newWorld(t)
+	w.put(withItem) // pried, filled and shut between two readings
+	w.read(withItem)
+	w.use(withItem, ToCheck)
+	w.told("compartment.not_empty")
+}
+
+func TestAStationThatStoodStillReadsBeforeItGivesUp(t *testing.T) {
+	for _, n := range []int{doorOnly, withLatch} {
+		w := newWorld(t)
+		id := w.ready(n)
+		w.do(w.entry(id))
+		w.wait(time.Hour) // a suspended process; the door never opened
+		w.do(Tick{})
+		w.is(id, Opening)
+		w.read(n)
+		if x := w.x(id); x.State == Disputed {
+			t.Fatalf("%s: disputed without having been read", profileNames[n])
+		}
+	}
+	w := newWorld(t)
+	id := w.ready(withItem)
+	w.do(w.entry(id))
+	w.open(withItem)
+	w.take(withItem)
+	w.cab[withItem].open, w.cab[withItem].locked = false, true
+	w.wait(2 * time.Hour)
+	w.do(Tick{})
+	w.is(id, Open)
+	w.read(withItem)
+	w.wait(time.Second)
+	w.read(withItem)
+	w.is(id, Collected)
+	w.use(withItem, Free)
 }

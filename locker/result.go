@@ -131,7 +131,7 @@ const (
 	NeedsConfirm  Reason = "needs_confirm" // the kind's confirmation is missing: What
 	NoGrant       Reason = "no_grant"      // session over: enter the code again
 	TooManyTries  Reason = "too_many_tries"
-	DoorInUse     Reason = "door_in_use" // another door is open or opening for this session
+	DoorInUse     Reason = "door_in_use" // the same person has another door open or opening
 	InventoryDue  Reason = "inventory_due"
 	PowerLow      Reason = "power_low"
 	StationClosed Reason = "station_closed" // not started yet, or stopping

@@ -126,6 +126,7 @@ type Intent struct {
 	Deadline Mono       `json:"deadline"`         // when the phase is settled by a fresh reading
 	Pulses   int        `json:"pulses"`           // ordered for this intent, 1 or 2
 	Stage    int        `json:"stage,omitempty"`  // left open: 0, 1 prompt, 2 tone, 3 alarm
+	Late     Mono       `json:"late,omitempty"`   // since when it is overdue because the station stood still
 	Settle   bool       `json:"settle,omitempty"` // found after a restart or an unknown pulse: never pulse again
 }
 

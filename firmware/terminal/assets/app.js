@@ -118,11 +118,18 @@
     if (before !== app().dataset.screen + app().dataset.phase) settleFocus();
   };
 
-  const stream = new EventSource('/events');
-  stream.addEventListener('screen', (e) => {
-    document.body.classList.remove('lost');
-    show(JSON.parse(e.data));
-  });
-  stream.onerror = () => document.body.classList.add('lost');
+  // A broken stream comes back by itself; one that was refused does not.
+  const connect = () => {
+    const stream = new EventSource('/events');
+    stream.addEventListener('screen', (e) => {
+      document.body.classList.remove('lost');
+      show(JSON.parse(e.data));
+    });
+    stream.onerror = () => {
+      document.body.classList.add('lost');
+      if (stream.readyState === EventSource.CLOSED) setTimeout(connect, 2000);
+    };
+  };
+  connect();
   settleFocus();
 })();

@@ -21,6 +21,7 @@ func soak(args []string, stdout, stderr io.Writer) int {
 	faults := flags.String("faults", "all", "all or none")
 	stop := flags.Bool("stop", false, "end at the first violation")
 	dir := flags.String("dir", "", "where the store lies (default: a directory of its own in /dev/shm)")
+	trace := flags.Bool("trace", false, "write every audit record and what people do to stderr")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
@@ -31,9 +32,13 @@ func soak(args []string, stdout, stderr io.Writer) int {
 	// One goroutine does all the work: memory is cheaper than its time.
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	fmt.Fprintf(stdout, "soak: %d pickups, seed %d, faults %s; argon2 at its smallest cost, clock and cabinet simulated, store on disk\n", *pickups, *seed, *faults)
-	r, err := scenario.Soak(scenario.Options{
+	o := scenario.Options{
 		Pickups: *pickups, Seed: *seed, Faults: *faults == "all", Stop: *stop, Dir: *dir, Progress: stderr,
-	})
+	}
+	if *trace {
+		o.Trace = stderr
+	}
+	r, err := scenario.Soak(o)
 	if err != nil {
 		fmt.Fprintln(stderr, "stationsim soak:", err)
 		return 2

@@ -45,12 +45,11 @@ type paper struct {
 	clerk   bool // somebody of the office is working on it
 	lost    bool // the citizen needs a new code
 	inBoxes bool // a clerk has put it in since its announcement
-	told    time.Time
 }
 
-func (p *paper) String() string {
-	at := [...]string{"at the office", fmt.Sprintf("in compartment %d", p.box), "at home", "stolen"}[p.at]
-	return fmt.Sprintf("paper %s (delivery %d), %s", p.name, p.id, at)
+func (x *paper) String() string {
+	at := [...]string{"at the office", fmt.Sprintf("in compartment %d", x.box), "at home", "stolen"}[x.at]
+	return fmt.Sprintf("paper %s (delivery %d), %s", x.name, x.id, at)
 }
 
 // standing of a code, as everybody but the station knows it.
@@ -168,9 +167,11 @@ func (c *city) inDoubt() {
 	clear(c.inspected)
 	c.rejected, c.points = nil, nil
 	for _, k := range c.codes {
-		if len(k.papers) > 0 && !k.papers[0].settledDown() {
-			k.standing = unsure
-		}
+		c.maybeRevived(k)
+	}
+	for _, p := range c.papers {
+		c.maybeRevived(p.code)
+		c.maybeRevived(p.z.old)
 	}
 	clear(c.byID)
 	clear(c.byGroup)
@@ -195,8 +196,15 @@ func (c *city) inDoubt() {
 	}
 }
 
+// maybeRevived: a restore may have brought any code back, or forgotten it.
+func (c *city) maybeRevived(k *code) {
+	if k != nil && slices.ContainsFunc(k.papers, func(x *paper) bool { return !x.settledDown() }) {
+		k.standing = unsure
+	}
+}
+
 // settledDown says that nothing more will happen to a paper.
-func (p *paper) settledDown() bool { return p.at == atHome && p.over }
+func (x *paper) settledDown() bool { return x.at == atHome && x.over }
 
 func (c *city) sorted() []*paper {
 	list := make([]*paper, 0, len(c.papers))
@@ -343,8 +351,9 @@ func (c *city) unplugged() bool { return c.loose }
 // round; nothing else is in doubt any more.
 func (c *city) afterInventory() { c.count("inventory finished after a restore") }
 
+// trace writes what people do.
 func (c *city) trace(what string, n int, more string) {
-	if debug {
-		println(c.clock.Now().Format(time.DateTime), "HAND", what, n, more)
+	if w := c.opt.Trace; w != nil {
+		fmt.Fprintln(w, c.clock.Now().Format(time.DateTime), "people", what, n, more)
 	}
 }

@@ -18,7 +18,6 @@ type citizen struct {
 	code   *code // the newest one
 	old    *code // the one before
 	on     bool  // the story has begun
-	never  bool  // never comes
 }
 
 // story is what a citizen does from the day on which the code comes.

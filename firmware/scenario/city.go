@@ -218,7 +218,7 @@ func (c *city) boot() error {
 		WithTimeout: func(ctx context.Context, _ time.Duration) (context.Context, context.CancelFunc) {
 			return context.WithCancel(ctx)
 		},
-		HealthEvery: 10 * time.Minute, CheckpointEvery: 10 * time.Minute, SnapshotEvery: 3 * 24 * time.Hour,
+		HealthEvery: 30 * time.Minute, CheckpointEvery: 30 * time.Minute, SnapshotEvery: 3 * 24 * time.Hour,
 	})
 	if err != nil {
 		return err
@@ -320,7 +320,7 @@ func (c *city) hook(at store.Point) error {
 	if c.opt.OnCommit != nil {
 		c.opt.OnCommit(at)
 	}
-	if c.faulty() && c.rnd.IntN(4000) == 0 {
+	if c.faulty() && c.rnd.IntN(8000) == 0 {
 		c.cut(string(at), c.chance(500))
 	}
 	return nil

@@ -3,7 +3,6 @@ package scenario
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"time"
@@ -12,8 +11,6 @@ import (
 	"abholstation/locker"
 	"abholstation/locker/store"
 )
-
-var debug = os.Getenv("SOAKDEBUG") != ""
 
 // judged is what became of the judgement on one pulse.
 type judged struct{ request *request }
@@ -94,9 +91,8 @@ func (c *city) readLog() {
 			}
 			c.seq = e.Seq
 			c.report.Entries++
-			if debug {
-				w, sy := c.clock.Wall()
-				println(c.clock.Now().Format(time.DateTime), e.Record.Type, e.Record.Compartment, e.Record.Delivery, e.Record.Detail.Code, string(e.Record.Actor), "wall", w.Format(time.DateTime), sy, e.Untrusted, int64(e.Mono/time.Second))
+			if w := c.opt.Trace; w != nil {
+				fmt.Fprintln(w, c.clock.Now().Format(time.DateTime), e.Record.Type, e.Record.Compartment, e.Record.Delivery, e.Record.Detail.Code, e.Record.Actor)
 			}
 			c.note(e.Record.Type, e.Record.Compartment, string(e.Record.Actor)+" "+strconv.Itoa(int(e.Record.Delivery))+" "+e.Record.Detail.Code)
 			c.record(e)
@@ -259,7 +255,7 @@ func (c *city) observe() {
 }
 
 func (c *city) judgeView(v *firmware.View) {
-	owner := map[int]*locker.Delivery{}
+	owner := make([]*locker.Delivery, len(c.boxes)+1)
 	for _, x := range v.State.Deliveries {
 		if x.Compartment == 0 || x.State.Ended() || x.State == locker.Announced {
 			continue

@@ -27,6 +27,7 @@ type Options struct {
 	BoardTimed   bool         // else drawn by the seed
 	Dir          string       // for the store; "": a directory of its own in /dev/shm, if there is one
 	Progress     io.Writer    // a line now and then; nil: none
+	Trace        io.Writer    // every record and every hand; nil: none
 
 	// Seams for tests of single scenarios; they may cut the power.
 	OnPulse  func(compartment int)

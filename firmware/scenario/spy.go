@@ -47,7 +47,7 @@ func (s *spy) Pulse(ctx context.Context, id hal.LockID, d time.Duration) (p hal.
 	if p == hal.PulseUnsure && j.request != nil {
 		j.request.unsure = true
 	}
-	if c.faulty() && c.rnd.IntN(400) == 0 {
+	if c.faulty() && c.rnd.IntN(800) == 0 {
 		c.cut("after a pulse", c.chance(500))
 	}
 	return p, err
@@ -61,7 +61,7 @@ func (c *city) faultBeforePulse(n int) {
 	if !c.faulty() {
 		return
 	}
-	switch c.rnd.IntN(400) {
+	switch c.rnd.IntN(500) {
 	case 0:
 		c.cut("between commit and pulse", c.chance(500))
 	case 1:

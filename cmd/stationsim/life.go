@@ -273,6 +273,7 @@ func off(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	h.Set("Retry-After", "2")
+	h.Set("Refresh", "2") // for browsers
 	w.WriteHeader(http.StatusServiceUnavailable)
 	fmt.Fprint(w, offPage) // the reader may be gone
 }
@@ -281,12 +282,13 @@ const offPage = `<!doctype html>
 <html lang="de">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<meta http-equiv="refresh" content="2">
 <title>Station aus</title>
+<main>
 <h1>Die Station ist aus.</h1>
 <p>Diese Seite lädt sich neu, sobald sie wieder läuft.</p>
-<h1 lang="en">The station is off.</h1>
+<h2 lang="en">The station is off.</h2>
 <p lang="en">This page reloads by itself when it is on again.</p>
+</main>
 `
 
 // living is where a controller's log goes as long as it lives: what a dead one

@@ -55,6 +55,8 @@ install_missing() {
 	fi
 	missing=
 	command -v chromium >/dev/null || missing="$missing chromium"
+	command -v node >/dev/null || missing="$missing nodejs" # for axe-core
+	command -v npm >/dev/null || missing="$missing npm"
 	has_font "Noto Sans" || missing="$missing fontconfig fonts-noto-core"
 	command -v gcc >/dev/null || missing="$missing gcc libc6-dev" # for the race detector
 	[ -e /etc/ssl/certs/ca-certificates.crt ] || missing="$missing ca-certificates"
@@ -91,7 +93,7 @@ stage "tests with the race detector" go test -race -timeout 15m ./...
 if [ -d deploy/walk ]; then
 	stage "vet of the browser walk" go vet -tags browser ./deploy/walk/
 	stage "staticcheck of the browser walk" go tool staticcheck -tags browser ./deploy/walk/
-	stage "browser walk" go test -tags browser -count 1 -timeout 5m ./deploy/walk/
+	stage "browser walk" go test -tags browser -count 1 -timeout 8m ./deploy/walk/
 fi
 stage "soak, 1000 pickups with faults" go run ./cmd/stationsim soak -pickups 1000 -seed 1 -faults all
 if [ -d deploy/mutants ]; then

@@ -87,7 +87,7 @@ func run(ctx context.Context, only string, out, notes io.Writer) error {
 			failed = errors.Join(failed, fmt.Errorf("cannot measure %s: %w", m.word, err))
 			got = m.lines
 			for i := range got {
-				got[i].measured = "not measured"
+				got[i].measured = notMeasured
 			}
 		}
 		lines = append(lines, got...)
@@ -96,19 +96,28 @@ func run(ctx context.Context, only string, out, notes io.Writer) error {
 	return failed
 }
 
+// table prints the figures, and below it how each was measured.
 func table(out io.Writer, lines []figure) {
 	fmt.Fprintln(out, machine())
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\nfigure\tgoal\tmeasured\t\thow")
-	for _, l := range lines {
+	fmt.Fprintln(w, "\n\tfigure\tgoal\tmeasured\t")
+	for i, l := range lines {
 		verdict := "ok"
-		if !l.ok {
+		switch {
+		case l.measured == notMeasured:
+			verdict = "-"
+		case !l.ok:
 			verdict = "MISSED"
 		}
-		if l.measured == "not measured" {
-			verdict = "-"
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", l.name, l.goal, l.measured, verdict, l.how)
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\n", i+1, l.name, l.goal, l.measured, verdict)
 	}
 	w.Flush()
+	fmt.Fprintln(out, "\nhow:")
+	for i, l := range lines {
+		if l.how != "" {
+			fmt.Fprintf(out, "%2d  %s.\n", i+1, l.how)
+		}
+	}
 }
+
+const notMeasured = "not measured"

@@ -5,10 +5,10 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
-	"net"
 	"net/http"
-	"strings"
 	"time"
+
+	"abholstation/firmware/guard"
 )
 
 //go:embed assets
@@ -37,7 +37,7 @@ func (in *installation) cabinetPage() http.Handler {
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusNotFound, map[string]any{"error": "there is no " + r.Method + " " + r.URL.Path + "; the page's help lists what there is"})
 	})
-	return guard(mux)
+	return guarded(mux)
 }
 
 // helpLine is one action in the page's help.
@@ -63,44 +63,15 @@ func send(w http.ResponseWriter, kind string, data []byte) {
 	_, _ = w.Write(data) // the reader may be gone
 }
 
-// guard refuses what comes from elsewhere (another site in the same browser, a
-// name that was pointed at this machine) and says what the page may do.
-func guard(next http.Handler) http.Handler {
-	cross := http.NewCrossOriginProtection()
-	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusForbidden, map[string]any{"error": "requests from other pages are refused"})
-	}))
-	inner := cross.Handler(next)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Cache-Control", "no-store")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-		origin := r.Header.Get("Origin")
-		switch {
-		case !loopback(r.Host):
-			answer(w, http.StatusMisdirectedRequest, map[string]any{"error": "this address is not served here; open the page by the address that was printed"})
-		case origin != "" && origin != "http://"+r.Host:
-			answer(w, http.StatusForbidden, map[string]any{"error": "requests from other pages are refused"})
-		default:
-			inner.ServeHTTP(w, r)
+// guarded lets in only what comes from this machine and from the page itself.
+func guarded(next http.Handler) http.Handler {
+	return guard.Wrap(next, guard.Options{Hosts: guard.Loopback(), Refuse: func(w http.ResponseWriter, _ *http.Request, why guard.Refusal) {
+		text := "requests from other pages are refused"
+		if why == guard.WrongHost {
+			text = "this address is not served here; open the page by the address that was printed"
 		}
-	})
-}
-
-func loopback(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	switch strings.ToLower(strings.Trim(host, "[]")) {
-	case "127.0.0.1", "localhost", "::1":
-		return true
-	}
-	return false
+		answer(w, int(why), map[string]any{"error": text})
+	}})
 }
 
 // Pace of the event stream. Doors move in tenths of a second.

@@ -3,12 +3,12 @@ package staff
 import (
 	"context"
 	"encoding/json"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
+	"abholstation/firmware/guard"
 	"abholstation/locker"
 )
 
@@ -59,37 +59,16 @@ func ok(body any) (reply, error) { return reply{status: http.StatusOK, body: bod
 
 // guard is what every request passes first, also one for a picture.
 func (s *Staff) guard(next http.Handler) http.Handler {
-	cross := http.NewCrossOriginProtection()
-	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.problem(w, r, fail("cross_origin"))
-	}))
-	inner := cross.Handler(next)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Cache-Control", "no-store")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "+
-			"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
-		if s.opt.Secure {
-			h.Set("Strict-Transport-Security", "max-age=31536000")
-		}
-		if !s.hostAllowed(r.Host) {
-			s.problem(w, r, fail("host"))
-			return
-		}
-		inner.ServeHTTP(w, r)
+	return guard.Wrap(next, guard.Options{
+		Hosts: s.opt.AllowedHosts, Forms: true, Secure: s.opt.Secure,
+		Refuse: func(w http.ResponseWriter, r *http.Request, why guard.Refusal) {
+			if why == guard.WrongHost {
+				s.problem(w, r, fail("host"))
+				return
+			}
+			s.problem(w, r, fail("cross_origin"))
+		},
 	})
-}
-
-func (s *Staff) hostAllowed(host string) bool {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	host = strings.Trim(host, "[]")
-	return slices.ContainsFunc(s.opt.AllowedHosts, func(a string) bool { return strings.EqualFold(a, host) })
 }
 
 // serve is the one way through which every API request goes.

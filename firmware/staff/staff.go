@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"abholstation/firmware"
+	"abholstation/firmware/guard"
 	"abholstation/locker"
 )
 
@@ -94,7 +95,7 @@ func New(opt Options) (*Staff, error) {
 		opt.Logger = slog.New(slog.DiscardHandler)
 	}
 	if len(opt.AllowedHosts) == 0 {
-		opt.AllowedHosts = []string{"localhost", "127.0.0.1", "::1"}
+		opt.AllowedHosts = guard.Loopback()
 	}
 	if opt.Name == "" {
 		opt.Name = "Abholstation"

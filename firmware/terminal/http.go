@@ -8,11 +8,11 @@ import (
 	"fmt"
 	"html/template"
 	"mime"
-	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
+
+	"abholstation/firmware/guard"
 )
 
 //go:embed assets
@@ -109,38 +109,15 @@ func (t *Terminal) Handler() http.Handler {
 	return t.guard(mux)
 }
 
-// guard refuses what comes from elsewhere (another site in the same browser, a
-// name that was pointed at this machine) and says what the page may do.
+// guard lets in only what comes from this terminal's own page, or from a program.
 func (t *Terminal) guard(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Cache-Control", "no-store")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=(), usb=(), serial=()")
-		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-		if !slices.Contains(t.opts.Hosts, hostOnly(r.Host)) {
-			http.Error(w, "this address is not served here; open the terminal by its own address", http.StatusMisdirectedRequest)
-			return
+	return guard.Wrap(next, guard.Options{Hosts: t.opts.Hosts, Refuse: func(w http.ResponseWriter, _ *http.Request, why guard.Refusal) {
+		text := "requests from other pages are refused"
+		if why == guard.WrongHost {
+			text = "this address is not served here; open the terminal by its own address"
 		}
-		site := r.Header.Get("Sec-Fetch-Site")
-		if origin := r.Header.Get("Origin"); origin != "" && origin != "http://"+r.Host && origin != "https://"+r.Host ||
-			r.Method != http.MethodGet && r.Method != http.MethodHead && site != "" && site != "same-origin" && site != "none" {
-			http.Error(w, "requests from other pages are refused", http.StatusForbidden)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-func hostOnly(host string) string {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	return strings.ToLower(strings.Trim(host, "[]"))
+		http.Error(w, text, int(why))
+	}})
 }
 
 func reply(w http.ResponseWriter, kind string, data []byte) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"abholstation/firmware"
+	"abholstation/firmware/guard"
 	"abholstation/locker"
 )
 
@@ -128,7 +129,7 @@ func New(o Options) (*Terminal, error) {
 		o.Zone = zone
 	}
 	if len(o.Hosts) == 0 {
-		o.Hosts = []string{"127.0.0.1", "::1", "localhost"}
+		o.Hosts = guard.Loopback()
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()

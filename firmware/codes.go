@@ -118,6 +118,9 @@ func (s *Station) makeCode(o locker.Owner) {
 		return
 	}
 	if !s.codes.begin(o) {
+		// One is on its way, perhaps of the generation that was just ended: look
+		// again, or nobody would make the next.
+		s.codeFailed()
 		return
 	}
 	s.slowly(func(stopping bool) {

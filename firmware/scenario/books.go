@@ -34,13 +34,17 @@ type paper struct {
 	factor  string
 	z       *citizen
 
-	at      whereabouts
-	box     int           // where it is or was last
-	left    time.Duration // powered time of its last leaving the cabinet
-	agreed  time.Time     // before it the hold period must not end; zero: not judged
-	vague   bool          // a restore has changed the hold period, nobody knows how
-	code    *code
-	group   locker.GroupID
+	at     whereabouts
+	box    int           // where it is or was last
+	left   time.Duration // powered time of its last leaving the cabinet
+	agreed time.Time     // before it the hold period must not end; zero: not judged
+	vague  bool          // a restore has changed the hold period, nobody knows how
+	code   *code
+	group  locker.GroupID
+
+	wantedAt   time.Time // since when the station is seen to want a code for it
+	wantedBoot int
+
 	over    bool // its delivery has ended
 	clerk   bool // somebody of the office is working on it
 	lost    bool // the citizen needs a new code

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -191,6 +192,7 @@ func (z *citizen) try(p *person, k *code, factor string, qr bool) (locker.Answer
 		text = k.qr
 	}
 	a, err := z.enter(p, text, factor, qr)
+	c.trace("tried", 0, fmt.Sprint(text, right, k.standing, k.papers, err))
 	if before == k.standing || k.standing == live {
 		// The rest has changed meanwhile: both answers are right then.
 		c.judgeAnswer(k, right && (mine || refusal(err) == locker.Unavailable), a, err)
@@ -295,7 +297,7 @@ func (z *citizen) use(p *person, session uint64, id locker.DeliveryID, n int) (a
 	}()
 	p.between(time.Second, 15*time.Second)
 	switch mood := c.rnd.IntN(100); {
-	case mood < 3:
+	case mood < 3, b.foul && len(b.inside) == 1 && c.chance(400):
 		c.count("took nothing")
 	case mood < 5:
 		c.count("walked away from the open door, paper inside")

@@ -320,10 +320,18 @@ func (c *city) hook(at store.Point) error {
 	if c.opt.OnCommit != nil {
 		c.opt.OnCommit(at)
 	}
-	if c.faulty() && c.rnd.IntN(8000) == 0 {
+	if c.faulty() && c.odds(8000) == 0 {
 		c.cut(string(at), c.chance(500))
 	}
 	return nil
+}
+
+// odds draws one of n; one of fewer where faults come often.
+func (c *city) odds(n int) int {
+	if c.opt.Often {
+		n /= 10
+	}
+	return c.rnd.IntN(n)
 }
 
 func (c *city) faulty() bool { return c.opt.Faults && !c.calm }

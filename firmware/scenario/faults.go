@@ -13,6 +13,9 @@ import (
 // fate brings faults, one after the other.
 func (c *city) fate(p *person) {
 	rarely := c.draw(6*time.Hour, 12*time.Hour)
+	if c.opt.Often {
+		rarely /= 10
+	}
 	for !c.calm {
 		p.between(5*time.Minute, rarely)
 		if c.calm {
@@ -269,7 +272,7 @@ func lateCode(c *city, p *person) {
 		}
 		k, gen := x.code, d.Generation
 		if len(d.CodeTag) > 0 {
-			if c.ending(k, "reissued", func() error {
+			if c.ending(x, "reissued", func() error {
 				_, err := p.do(locker.Reissue{By: c.clerk(), Owner: locker.Owner{Delivery: x.id}})
 				return err
 			}) != nil {

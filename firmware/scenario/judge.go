@@ -92,7 +92,7 @@ func (c *city) readLog() {
 			c.seq = e.Seq
 			c.report.Entries++
 			if w := c.opt.Trace; w != nil {
-				fmt.Fprintln(w, c.clock.Now().Format(time.DateTime), e.Record.Type, e.Record.Compartment, e.Record.Delivery, e.Record.Detail.Code, e.Record.Actor)
+				fmt.Fprintln(w, c.clock.Now().Format(time.DateTime), e.Record.Type, e.Record.Compartment, e.Record.Delivery, e.Record.Detail.Code, e.Record.Actor, "group", e.Record.Group)
 			}
 			c.note(e.Record.Type, e.Record.Compartment, string(e.Record.Actor)+" "+strconv.Itoa(int(e.Record.Delivery))+" "+e.Record.Detail.Code)
 			c.record(e)

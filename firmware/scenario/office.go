@@ -325,7 +325,7 @@ func (c *city) reissue(p *person, x *paper) {
 	if x.group != 0 {
 		owner = locker.Owner{Group: x.group}
 	}
-	if c.ending(x.code, "reissued", func() error {
+	if c.ending(x, "reissued", func() error {
 		_, err := p.do(locker.Reissue{By: c.clerk(), Owner: owner})
 		return err
 	}) == nil {
@@ -339,16 +339,20 @@ func (c *city) reissue(p *person, x *paper) {
 
 // ending does what ends a code. From the moment on which it is asked for until
 // the answer is there nobody can know whether the code still works.
-func (c *city) ending(k *code, why string, do func() error) error {
-	if k == nil || k.standing == dead {
+func (c *city) ending(x *paper, why string, do func() error) error {
+	k := x.code
+	if k == nil {
 		return do()
 	}
 	was := k.standing
-	k.standing = unsure
+	if was != dead {
+		k.standing = unsure
+	}
 	err := do()
 	switch {
 	case err == nil:
 		k.die(why, c.on())
+		x.code.die(why, c.on()) // made in the meantime, and ended with it
 	case !unclear(err) && k.standing == unsure:
 		k.standing = was
 	}

@@ -212,10 +212,11 @@ func (c *city) finish(x *paper) {
 // move does what a delivery's state asks for.
 func (c *city) move(p *person, x *paper, d *locker.Delivery) {
 	k := c.station.View().State.Compartment(d.Compartment)
+	c.judgeWanted(x, d)
 	switch d.State {
 	case locker.Announced:
 		switch {
-		case x.at == atOffice && c.calm, x.at == atHome:
+		case x.at == atOffice && c.calm, x.at == atHome, x.at == stolen:
 			_, _ = p.do(locker.Cancel{By: c.clerk(), Delivery: x.id})
 		case x.at == atOffice:
 			c.start("clerk", func(p *person) { c.bring(p, x) })
@@ -244,21 +245,42 @@ func (c *city) move(p *person, x *paper, d *locker.Delivery) {
 	}
 }
 
-func (c *city) cancel(p *person, x *paper) {
-	k := x.code
+// endingOwn is ending for what leaves the code of a group to its other members.
+func (c *city) endingOwn(x *paper, why string, do func() error) error {
 	if x.group != 0 {
-		k = nil // the group's code lives on for the others
+		return do()
 	}
-	err := c.ending(k, "cancelled", func() error {
+	return c.ending(x, why, do)
+}
+
+// judgeWanted: a code that is wanted for a contact is made within the hour.
+func (c *city) judgeWanted(x *paper, d *locker.Delivery) {
+	wanted := d.Wanted
+	if g := c.station.View().State.Group(d.Group); g != nil {
+		wanted = g.Wanted
+	}
+	switch now := c.clock.Now(); {
+	case !wanted || d.State != locker.Ready || c.clock.Now().Sub(c.fullAt) < time.Hour:
+		x.wantedAt = time.Time{}
+	case x.wantedAt.IsZero() || x.wantedBoot != c.boots:
+		x.wantedAt, x.wantedBoot = now, c.boots
+	case now.Sub(x.wantedAt) > time.Hour:
+		c.violate("stuck", x.box, "a code is wanted and nobody makes it: %v", x)
+	}
+}
+
+func (c *city) cancel(p *person, x *paper) {
+	do := func() error {
 		_, err := p.do(locker.Cancel{By: c.clerk(), Delivery: x.id})
 		return err
-	})
+	}
+	err := c.endingOwn(x, "cancelled", do)
 	if err != nil {
 		return
 	}
 	c.count("cancelled")
-	if d := c.page(x); k != nil && (d == nil || d.State != locker.Cancelled) {
-		k.standing = unsure // it waits for the end of what is going on at the door
+	if d := c.page(x); x.group == 0 && x.code != nil && (d == nil || d.State != locker.Cancelled) {
+		x.code.standing = unsure // it waits for the end of what is going on at the door
 	}
 }
 
@@ -285,11 +307,7 @@ func (c *city) retrieve(p *person, x *paper, n int) {
 	by := c.clerk()
 	c.request(request{by: string(by), purpose: locker.ForRetrieve, papers: []*paper{x}})
 	byKey := b.broken > 0 && c.chance(500)
-	k := x.code
-	if x.group != 0 {
-		k = nil
-	}
-	err := c.ending(k, "retrieval", func() error {
+	err := c.endingOwn(x, "retrieval", func() error {
 		_, err := p.do(locker.Retrieve{By: by, Delivery: x.id, ByKey: byKey})
 		if err != nil && refusal(err) == locker.DoorUnknown {
 			byKey = true

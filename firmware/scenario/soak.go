@@ -21,6 +21,7 @@ type Options struct {
 	Pickups      int          // documents that citizens take home; default 100
 	Seed         uint64       // decides everything
 	Faults       bool         // all of them, at rates drawn by the seed
+	Often        bool         // faults come ten times as often: for short runs
 	Stop         bool         // at the first violation
 	Compartments int          // default 24
 	Profile      *sim.Sensors // of all compartments; nil: drawn by the seed
@@ -342,8 +343,41 @@ func (c *city) unfinished() {
 	}
 }
 
+// rare is what must have happened in a long run with faults, beside every fault of
+// the list: a run in which it never did has shown nothing about it.
+var rare = []string{
+	"door wire cut while it opens", "answer of the lock board lost", "order refused by the lock board", "pulse repeated", "commit refused: disk full",
+	"power cut before commit", "power cut after commit", "power cut between commit and pulse", "power cut in a pulse",
+	"power cut after a pulse", "power cut at rest", "started in doubt", "backup put in place",
+	"inventory finished after a restore", "revived delivery ended", "relocated", "opened with the key", "door held shut",
+	"clerk walked away before putting it in", "clerk walked away from an open door", "clerk walked away after closing",
+	"clerk walked away from a retrieval", "clerk closed an empty door", "clerk broke off, with the paper inside",
+	"clerk confirmed the clock", "took nothing", "something left inside", "still inside", "said: that is something else",
+	"said: everything taken", "opened again", "walked away from the open door", "walked away from the open door, paper inside",
+	"wrong code tried", "wrong factor", "typing error", "older code tried", "used code tried again", "nervous citizen",
+	"somebody else's code with a wrong factor", "group code accepted", "code reissued", "hold period extended", "cancelled",
+	"dispute settled: ready", "dispute settled: collected", "dispute settled: lost", "stolen from a forced door",
+	"log: delivery.expired", "log: delivery.hold_paused", "log: lock.jammed", "log: door.given_up", "log: terminal.locked",
+	"log: delivery.collected unverified", "log: delivery.disputed door_unknown", "log: delivery.disputed not_locked",
+}
+
+func (c *city) missing() {
+	want := slices.Clone(rare)
+	for _, f := range faults {
+		want = append(want, "fault: "+f.name)
+	}
+	for _, k := range want {
+		if c.report.Counts[k] == 0 {
+			c.violate("soak", 0, "never happened: %s", k)
+		}
+	}
+}
+
 func (c *city) sum() {
 	r := c.report
+	if c.opt.Faults && r.Pickups >= 10_000 && !r.stopped {
+		c.missing()
+	}
 	r.VirtualDays = float64(int(c.clock.Now().Sub(sim.Epoch()).Hours()/2.4)) / 10
 	r.Seconds = float64(int(time.Since(r.begun).Seconds()*10)) / 10
 	r.Boots = c.boots

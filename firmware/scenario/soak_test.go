@@ -20,14 +20,26 @@ func soak(t testing.TB, o scenario.Options) *scenario.Report {
 }
 
 func TestNobodyLosesAnythingWhateverFails(t *testing.T) {
+	happened := map[string]int{}
 	for seed := uint64(1); seed <= 3; seed++ {
-		r := soak(t, scenario.Options{Pickups: 60, Seed: seed, Faults: true, Dir: t.TempDir()})
+		r := soak(t, scenario.Options{Pickups: 35, Seed: seed, Faults: true, Often: true, Dir: t.TempDir()})
 		t.Logf("%s", r.JSON())
+		for k, n := range r.Counts {
+			happened[k] += n
+		}
+	}
+	for _, k := range []string{
+		"power cut in a pulse", "took nothing", "something left inside", "wrong factor", "wrong code tried", "used code tried again",
+		"clerk closed an empty door", "opened again", "log: delivery.collected unverified", "cancelled", "code reissued",
+	} {
+		if happened[k] == 0 {
+			t.Errorf("never happened: %s", k)
+		}
 	}
 }
 
 func TestWithoutFaultsNothingIsInDispute(t *testing.T) {
-	r := soak(t, scenario.Options{Pickups: 60, Seed: 4, Dir: t.TempDir()})
+	r := soak(t, scenario.Options{Pickups: 30, Seed: 4, Dir: t.TempDir()})
 	for _, what := range []string{"log: door.forced", "log: door.not_opened", "log: delivery.lost", "excused: nobody could see (claimed)"} {
 		if n := r.Counts[what]; n > 0 {
 			t.Errorf("%s: %d", what, n)
@@ -36,17 +48,13 @@ func TestWithoutFaultsNothingIsInDispute(t *testing.T) {
 }
 
 func TestTheSameSeedIsTheSameRun(t *testing.T) {
-	o := scenario.Options{Pickups: 40, Seed: 7, Faults: true}
+	o := scenario.Options{Pickups: 15, Seed: 7, Faults: true}
 	a, b := soak(t, o), soak(t, o)
 	if a.Hash != b.Hash {
 		t.Errorf("one run has the hash %s, the other %s", a.Hash, b.Hash)
 	}
 	if !maps.Equal(a.Counts, b.Counts) {
 		t.Errorf("one run counts\n%s, the other\n%s", a.Table(), b.Table())
-	}
-	o.Seed = 8
-	if c := soak(t, o); c.Hash == a.Hash {
-		t.Error("another seed is the same run")
 	}
 }
 

@@ -47,7 +47,7 @@ func (s *spy) Pulse(ctx context.Context, id hal.LockID, d time.Duration) (p hal.
 	if p == hal.PulseUnsure && j.request != nil {
 		j.request.unsure = true
 	}
-	if c.faulty() && c.rnd.IntN(800) == 0 {
+	if c.faulty() && c.odds(800) == 0 {
 		c.cut("after a pulse", c.chance(500))
 	}
 	return p, err
@@ -61,12 +61,17 @@ func (c *city) faultBeforePulse(n int) {
 	if !c.faulty() {
 		return
 	}
-	switch c.rnd.IntN(500) {
+	switch c.odds(500) {
 	case 0:
 		c.cut("between commit and pulse", c.chance(500))
 	case 1:
 		all := c.chance(500)
 		c.clock.At(c.clock.Now().Add(c.draw(0, 400*time.Millisecond)), func() { c.cut("in a pulse", all) })
+	case 7, 8:
+		if b := c.box(n); b.broken == 0 {
+			c.count("door wire cut while it opens")
+			c.start("fault", func(p *person) { c.cutWhileOpening(p, b) })
+		}
 	case 2, 3:
 		c.count("order refused by the lock board")
 		_ = c.world.FailPulse(n, false)
@@ -77,4 +82,18 @@ func (c *city) faultBeforePulse(n int) {
 			c.clock.At(c.clock.Now().Add(3*time.Second), func() { _ = c.world.LetGo(n) })
 		}
 	}
+}
+
+// cutWhileOpening: nobody can see any more what has become of a pulse.
+func (c *city) cutWhileOpening(p *person, b *box) {
+	b.broken++
+	p.between(0, 2*time.Second)
+	_ = c.world.CutWire(b.n, sim.DoorSensor, true)
+	b.blind, b.cutAt = true, c.clock.Now()
+	c.stir(time.Second)
+	p.between(2*time.Minute, 2*time.Hour)
+	for b.user != nil {
+		p.sleep(time.Minute)
+	}
+	c.mend(b)
 }

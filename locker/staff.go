@@ -458,10 +458,20 @@ func (d *draft) unusable(i int) bool {
 	return c.Blocked != "" || c.Fault != "" || c.Use == ToCheck || d.s.Down[i] || !d.s.Doors[i].Fresh || d.s.Meta.MainsLost || d.s.Meta.Inventory.Required
 }
 
+// holds says whether a hold period is running, also while somebody is at the door
+// or the delivery is in dispute: it goes on afterwards.
+func holds(x *Delivery) bool {
+	switch x.State {
+	case Ready, Opening, Open, Asking, Disputed:
+		return !x.HoldUntil.IsZero()
+	}
+	return false
+}
+
 func (d *draft) addOutage(c *Compartment, t time.Duration) {
 	x := d.s.Delivery(c.Delivery)
 	// A compartment in doubt may still name a delivery that is elsewhere.
-	if x == nil || x.Compartment != c.Number || t <= 0 || x.State != Ready || x.HoldUntil.IsZero() {
+	if x == nil || x.Compartment != c.Number || t <= 0 || !holds(x) {
 		return
 	}
 	x = d.delivery(x.ID)

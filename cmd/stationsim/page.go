@@ -19,7 +19,7 @@ func (in *installation) cabinetPage() http.Handler {
 	mux := http.NewServeMux()
 	page := renderPage()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { send(w, "text/html", page) })
-	for name, kind := range map[string]string{"cabinet.js": "text/javascript", "words.js": "text/javascript", "cabinet.css": "text/css"} {
+	for name, kind := range map[string]string{"cabinet.js": "text/javascript", "words.js": "text/javascript", "cabinet.css": "text/css", "icon.svg": "image/svg+xml"} {
 		data, err := assets.ReadFile("assets/" + name)
 		if err != nil {
 			panic(err) // embedded: cannot be missing

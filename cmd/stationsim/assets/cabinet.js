@@ -119,22 +119,22 @@
   };
 
   const drawBox = (root, b, x, y) => {
-    const h = ROW[b.size], g = svg(root, 'g', { class: 'box', transform: `translate(${x} ${y})`, role: 'button', tabindex: -1 });
+    const h = ROW[b.size], g = svg(root, 'g', { class: 'box', transform: `translate(${x} ${y})` });
     const e = { g };
     const inner = { x: 4, y: 20, w: W - 24, h: h - 24 };
     svg(g, 'rect', { class: 'frame', width: W, height: h, rx: 4 });
-    e.mark = svg(g, 'text', { class: 'mark', x: 26, y: 14, 'aria-hidden': true });
+    e.mark = svg(g, 'text', { class: 'mark', x: 26, y: 14 });
     svg(g, 'circle', { class: 'lamp', cx: 30, cy: 10, r: 4 });
     e.badge = svg(g, 'g', { class: 'badge' });
     svg(e.badge, 'rect', { x: W - 58, y: 3.5, width: 53, height: 13.5, rx: 6.5 });
-    e.word = svg(e.badge, 'text', { x: W - 31.5, y: 13.6, 'aria-hidden': true });
+    e.word = svg(e.badge, 'text', { x: W - 31.5, y: 13.6 });
     svg(g, 'rect', { class: 'hole', x: inner.x, y: inner.y, width: inner.w, height: inner.h, rx: 1 });
     e.sheets = svg(g, 'g');
     const swing = svg(g, 'g', { class: 'swing' });
     svg(swing, 'rect', { class: 'leaf', x: inner.x, y: inner.y, width: inner.w, height: inner.h, rx: 2 });
     svg(swing, 'rect', { class: 'knob', x: inner.x + inner.w - 9, y: inner.y + inner.h / 2 - 7, width: 3.5, height: 14, rx: 1.7 });
     e.ghosts = svg(swing, 'g');
-    svg(g, 'text', { class: 'no', x: 6, y: 14.5, 'aria-hidden': true }, b.number); // above the leaf, which swings in front
+    svg(g, 'text', { class: 'no', x: 6, y: 14.5 }, b.number); // above the leaf, which swings in front
     e.inner = inner;
     const right = inner.x + inner.w;
     svg(g, 'circle', { class: 'halo', cx: right + 9, cy: inner.y + 7, r: 9 });
@@ -147,8 +147,9 @@
     e.differs = svg(g, 'g', { class: 'differs' });
     svg(e.differs, 'rect', { x: 2, y: 2, width: W - 4, height: h - 4, rx: 4 });
     svg(e.differs, 'circle', { cx: 15, cy: h - 13, r: 8 });
-    svg(e.differs, 'text', { x: 15, y: h - 8.6, 'aria-hidden': true }, '!');
-    svg(g, 'rect', { class: 'pick', x: 0, y: 0, width: W, height: h, rx: 5 });
+    svg(e.differs, 'text', { x: 15, y: h - 8.6 }, '!');
+    // The button lies above all: what is written below it is in its name.
+    e.pick = svg(g, 'rect', { class: 'pick', x: 0, y: 0, width: W, height: h, rx: 5, role: 'button', tabindex: -1 });
     g.addEventListener('click', () => choose(b.number, false));
     g.addEventListener('keydown', (ev) => keys(ev, b));
     boxes.set(b.number, e);
@@ -172,7 +173,7 @@
   const choose = (number, focus) => {
     selected = number;
     show();
-    if (focus) boxes.get(number).g.focus();
+    if (focus) boxes.get(number).pick.focus();
   };
 
   const badge = (b) => {
@@ -200,9 +201,9 @@
     const broken = b.jam || b.sticky || b.loose || b.bounce_ns || b.blind || (b.cut || []).length || b.stuck;
     e.g.setAttribute('class', ['box', look, b.open ? 'open' : '', b.latched ? '' : 'unlatched', b.coil ? 'coil-on' : '',
       b.lamp ? 'lamp-on' : '', b.differs.length ? 'differs-on' : ''].join(' '));
-    e.g.setAttribute('aria-pressed', b.number === selected);
-    e.g.setAttribute('tabindex', b.number === selected ? 0 : -1);
-    e.g.setAttribute('aria-label', `${t('fach')} ${b.number}: ${b.open ? t('open') : t('shut')}, ${t(word)}, ` +
+    e.pick.setAttribute('aria-pressed', b.number === selected);
+    e.pick.setAttribute('tabindex', b.number === selected ? 0 : -1);
+    e.pick.setAttribute('aria-label', `${t('fach')} ${b.number}: ${b.open ? t('open') : t('shut')}, ${t(word)}, ` +
       `${papers.length} ${t('papers')}${b.differs.length ? ', ' + t('differs') : ''}`);
     setText(e.word, t(word));
     setText(e.mark, (broken ? '⚡' : '') + (b.held ? '✋' : ''));

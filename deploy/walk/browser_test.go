@@ -238,6 +238,13 @@ func (p *page) survivesReload() {
 	p.t.Errorf("a reload changes the page from\n%s\nto\n%s", before, after)
 }
 
+// still waits until nothing fades in any more: neither colours nor places are
+// meant before. What moves for ever is no matter.
+func (p *page) still() {
+	p.t.Helper()
+	eval[bool](p, `Promise.allSettled(document.getAnimations().filter((a) => a.effect.getComputedTiming().iterations !== Infinity).map((a) => a.finished)).then(() => true)`)
+}
+
 // shot saves what is seen.
 func (p *page) shot(name string) {
 	p.t.Helper()
@@ -246,6 +253,7 @@ func (p *page) shot(name string) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		p.t.Fatal(err)
 	}
+	p.still()
 	ctx, cancel := context.WithTimeout(p.ctx, 20*time.Second)
 	defer cancel()
 	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())

@@ -11,6 +11,15 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
+// looks are all the looks of the terminal, each one press away from the one
+// before; the last is the first.
+func looks() []struct{ press, name string } {
+	return []struct{ press, name string }{
+		{"contrast", "high contrast"}, {"size", "high contrast, large"}, {"contrast", "large"},
+		{"low", "large, low"}, {"size", "low"}, {"low", "normal"},
+	}
+}
+
 // gallery is a terminal whose screens are looked at in every shape.
 type gallery struct {
 	*page
@@ -24,19 +33,12 @@ type gallery struct {
 func (g *gallery) judged(screen string, languages ...string) {
 	g.t.Helper()
 	g.at(screen)
-	looks := []struct{ press, name string }{
-		{"contrast", "high contrast"}, {"size", "high contrast, large"}, {"contrast", "large"}, {"low", "large, low"}, {"size", "low"}, {"low", "normal"},
-	}
 	for _, lang := range languages {
-		g.s.input(object{"language": lang})
-		g.waitFor(fmt.Sprintf("document.getElementById('app').lang === %q", lang))
-		for _, look := range looks {
+		g.speaks(lang)
+		for _, look := range looks() {
 			g.s.input(object{"action": look.press})
-			g.settled(look.press)
-			g.judge(g.script, fmt.Sprintf("terminal, %s, %s, %s", screen, lang, look.name), strict())
-			if clipped := eval[string](g.page, overflow); clipped != "" {
-				g.t.Errorf("terminal, %s, %s, %s: does not fit: %s", screen, lang, look.name, clipped)
-			}
+			g.settled()
+			g.look(fmt.Sprintf("terminal, %s, %s, %s", screen, lang, look.name))
 			switch look.name {
 			case "normal", "high contrast, large":
 				g.shot(screen + "-" + lang + "-" + map[bool]string{true: "normal", false: "high-large"}[look.name == "normal"])
@@ -44,26 +46,65 @@ func (g *gallery) judged(screen string, languages ...string) {
 		}
 	}
 	if len(languages) == 0 { // a language chosen here would be a step: the looks alone
-		for _, look := range looks {
+		for _, look := range looks() {
 			g.s.input(object{"action": look.press})
-			g.settled(look.press)
-			g.judge(g.script, fmt.Sprintf("terminal, %s, %s", screen, look.name), strict())
+			g.settled()
+			g.look(fmt.Sprintf("terminal, %s, %s", screen, look.name))
 		}
 		g.shot(screen)
 	}
 }
 
-// overflow names what is outside of the screen.
+// look has the screen judged as it is, and measured.
+func (g *gallery) look(what string) {
+	g.t.Helper()
+	g.judge(g.script, what, strict())
+	if cut := eval[string](g.page, overflow); cut != "" {
+		g.t.Errorf("%s: does not fit: %s", what, cut)
+	}
+}
+
+func (g *gallery) speaks(lang string) {
+	g.t.Helper()
+	g.s.input(object{"language": lang})
+	g.waitFor(fmt.Sprintf("document.getElementById('app').lang === %q", lang))
+}
+
+// idle is the dialog that asks whether anybody is there. Every key ends it, so
+// language and look are chosen before.
+func (g *gallery) idle(languages []string) {
+	g.t.Helper()
+	for _, lang := range languages {
+		g.speaks(lang)
+		for _, look := range looks() {
+			g.s.input(object{"action": look.press})
+			g.s.pass(61 * time.Second)
+			g.at("idle")
+			g.settled()
+			g.look(fmt.Sprintf("terminal, idle, %s, %s", lang, look.name))
+			if look.name == "normal" {
+				g.shot("idle-" + lang)
+			}
+			g.s.input(object{"key": "ok"})
+			g.at("factor")
+		}
+	}
+}
+
+// overflow names what is cut off: outside of the screen, or under the bar.
 const overflow = `(() => {
-  const out = [...document.querySelectorAll('h1, p, button, input, li, .keypad, footer')].filter((e) => {
+  const bar = document.querySelector('footer').getBoundingClientRect().top;
+  const out = [...document.querySelectorAll('h1, p, button, input, li, .keypad, .cabinet, footer')].filter((e) => {
+    if (e.closest('.offline, .sr')) return false;
     const r = e.getBoundingClientRect();
-    return r.width > 1 && r.height > 1 && getComputedStyle(e).visibility !== 'hidden' && (r.left < -1 || r.top < -1 || r.right > innerWidth + 1 || r.bottom > innerHeight + 1) && !e.closest('.offline, .sr');
+    const low = e.closest('footer') ? innerHeight : bar;
+    return r.width > 1 && r.height > 1 && (r.left < -1 || r.top < -1 || r.right > innerWidth + 1 || r.bottom > low + 1);
   });
-  return out.map((e) => e.tagName + ' ' + e.innerText.slice(0, 40)).join('; ');
+  return out.map((e) => e.tagName + ' ' + (e.innerText ?? '').slice(0, 40)).join('; ');
 })()`
 
 // settled waits until the page has the look that the station says.
-func (g *gallery) settled(action string) {
+func (g *gallery) settled() {
 	g.t.Helper()
 	var now struct {
 		Contrast string `json:"contrast"`
@@ -119,10 +160,7 @@ func entries(g *gallery, both []string) {
 	wrong := otherCode("")
 	s.keys(wrong + "12")
 	g.judged("factor", both...)
-	s.pass(61 * time.Second)
-	g.judged("idle", both...)
-	s.input(object{"key": "ok"})
-	g.at("factor")
+	g.idle(both)
 	s.keys("34")
 	g.at("code")
 	for range 12 { // until the limiter has had enough
@@ -193,10 +231,20 @@ func doors(g *gallery, both []string) {
 	g.judged("code", both...)
 	s.input(object{"scan": qr}) // of a delivery that is gone
 	s.keys("0703")
-	g.sees("stimmt nicht")
+	g.sees("is wrong")
 	g.leave()
 
 	d, code, _ = s.load("PA-2", "0703", s.sensors("door"))
+	s.keys(code + "0703")
+	s.opens()
+	s.pass(61 * time.Second)
+	g.waitFor(`document.getElementById('b-next') !== null`)
+	s.input(object{"action": "next"}) // and the next person comes
+	g.sees("steht noch offen")
+	g.judged("attract")
+	s.door(d.Compartment, "close")
+	s.reaches(d.ID, "asking")
+	s.pass(15 * time.Second)
 	s.keys(code + "0703")
 	s.opens()
 	s.take(d.Compartment)
@@ -218,7 +266,7 @@ func closed(g *gallery, both []string) {
 	g.at("attract")
 	g.off(true)
 	s.world("controller", object{"do": "kill"})
-	g.sees("Keine Verbindung zur Station")
+	g.waitFor(`document.body.classList.contains("lost")`)
 	g.judge(g.script, "terminal, station off", strict())
 	g.do(chromedp.Reload())
 	g.sees("Die Station ist aus", "The station is off")

@@ -51,8 +51,24 @@ func startBrowser(t *testing.T, name string) *browser {
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("cannot start chromium: %v", err)
 	}
-	return &browser{t: t, ctx: ctx, name: name}
+	b := &browser{t: t, ctx: ctx, name: name}
+	if err := os.MkdirAll(b.pictures(), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	old, err := filepath.Glob(filepath.Join(b.pictures(), name+"-*.png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range old {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b
 }
+
+// pictures is where screenshots go.
+func (b *browser) pictures() string { return filepath.Join(root(b.t), "deploy", "out", "walk") }
 
 // page is one tab. It notes every request that leaves this machine and every
 // complaint of the browser.
@@ -249,10 +265,6 @@ func (p *page) still() {
 func (p *page) shot(name string) {
 	p.t.Helper()
 	p.shots++
-	dir := filepath.Join(root(p.t), "deploy", "out", "walk")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		p.t.Fatal(err)
-	}
 	p.still()
 	ctx, cancel := context.WithTimeout(p.ctx, 20*time.Second)
 	defer cancel()
@@ -261,7 +273,7 @@ func (p *page) shot(name string) {
 		p.t.Errorf("cannot take a screenshot: %v", err)
 		return
 	}
-	path := filepath.Join(dir, fmt.Sprintf("%s-%02d-%s.png", p.name, p.shots, name))
+	path := filepath.Join(p.pictures(), fmt.Sprintf("%s-%02d-%s.png", p.name, p.shots, name))
 	if err := os.WriteFile(path, png, 0o644); err != nil {
 		p.t.Error(err)
 	}

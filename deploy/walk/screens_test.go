@@ -298,6 +298,9 @@ func TestTheOfficesPagesAreAccessible(t *testing.T) {
 	work(s)
 	p.sees("PA-2026-00001", "PA-2026-00002", "PA-2026-00003")
 	look("today")
+	trouble(s)
+	p.sees("gesperrt")
+	look("today-trouble")
 	p.tabTo("Ankündigen")
 	p.press(kb.Enter)
 	p.sees("Reisepass")
@@ -334,6 +337,10 @@ func work(s *station) {
 	s.load("PA-2026-00001", "0703", 0)
 	s.load("PA-2026-00002", "0703", 0)
 	s.ask("POST", s.staff+"api/v1/deliveries", object{"reference": "PA-2026-00003", "kinds": []string{"identity_card"}, "factor": "2412"}, nil)
+}
+
+// trouble is what IT and the office have to look after.
+func trouble(s *station) {
 	s.world("sensor", object{"compartment": 12, "sensor": "door", "do": "cut"})
 	s.ask("POST", s.staff+"api/v1/compartments/17/block", object{"why": "dirty"}, nil)
 }

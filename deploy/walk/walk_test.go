@@ -182,6 +182,7 @@ func plugIsPulled(p, office, cabinet *page, s *station) {
 	}
 	p.sees(fmt.Sprintf("Compartment %d is open", d.Compartment))
 	p.shot("en-door-open")
+	cabinet.shot("cabinet-open")
 
 	pages := []*page{p, office, cabinet}
 	for _, each := range pages {

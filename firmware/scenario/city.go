@@ -43,6 +43,7 @@ type city struct {
 	wantBoot    bool
 	depth       int       // nested waiting of the Governor
 	busy        time.Time // doors may be moving until then
+	polled      time.Time
 	powered     time.Duration
 	since       time.Time // powered is counted from here
 	full        bool      // the disk
@@ -141,6 +142,7 @@ func (c *city) build() (*locker.Rules, []sim.Compartment, error) {
 		r.Kinds[k.Name] = k
 	}
 	r.Heartbeat = time.Hour
+	r.EraseAfter = 4 * 24 * time.Hour // ended deliveries only cost time here
 	var boxes []sim.Compartment
 	for n := 1; n <= c.opt.Compartments; n++ {
 		s := sim.Sensors(c.rnd.IntN(4))
@@ -371,7 +373,10 @@ func (c *city) settle() error {
 // step is one round of the controller.
 func (c *city) step() (worked bool) {
 	ctx := context.Background()
-	_ = c.gov.Poll(ctx, c.station.Sink) // a failure becomes events and health
+	if now := c.clock.Now(); !now.Equal(c.polled) {
+		c.polled = now
+		_ = c.gov.Poll(ctx, c.station.Sink) // a failure becomes events and health
+	}
 	for c.alive && c.station.Pump(ctx) {
 		worked = true
 	}

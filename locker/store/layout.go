@@ -187,7 +187,7 @@ func fileOptions(maxSize int64) *bolt.Options {
 	return &bolt.Options{
 		PageSize:        pageSize,
 		NoFreelistSync:  true,
-		FreelistType:    bolt.FreelistMapType,
+		FreelistType:    bolt.FreelistArrayType,
 		InitialMmapSize: int(maxSize),
 		MaxSize:         int(maxSize),
 		Timeout:         time.Second,

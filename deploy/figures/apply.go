@@ -21,7 +21,7 @@ func applyRatio(b *bench) ([]figure, error) {
 	var paths [2]string
 	for i, n := range sizes {
 		b.say("  filling a log with %d entries", n)
-		paths[i] = filepath.Join(b.dir, fmt.Sprintf("apply-%d.db", n))
+		paths[i] = filepath.Join(b.temp, fmt.Sprintf("apply-%d.db", n))
 		if err := b.grow(v, paths[i], 100, n); err != nil {
 			return nil, err
 		}

@@ -28,7 +28,7 @@ func (b *bench) begin() (done func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	b.dir, b.sim = temp, filepath.Join(temp, "stationsim")
+	b.temp, b.dir, b.sim = temp, temp, filepath.Join(temp, "stationsim")
 	if out, err := exec.CommandContext(b.ctx, "go", "build", "-o", b.sim, "./cmd/stationsim").CombinedOutput(); err != nil {
 		os.RemoveAll(temp)
 		return nil, fmt.Errorf("cannot build stationsim: %w\n%s", err, out)

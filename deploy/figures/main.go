@@ -35,7 +35,8 @@ type measurement struct {
 // bench is where everything is measured.
 type bench struct {
 	ctx   context.Context
-	dir   string // scratch, on a disk
+	temp  string // scratch, on the disk of the repository
+	dir   string // scratch, on a file system of its own if possible
 	own   bool   // dir is a file system of its own
 	sim   string // path of the stationsim program
 	notes io.Writer

@@ -270,7 +270,7 @@ func (c *city) reopen() time.Duration {
 
 func (c *city) touch(n int) *box {
 	b := c.box(n)
-	if !c.alive || b.lies || b.blind || c.unplugged() {
+	if !c.alive || b.lies { // what can not be read at all is no excuse: the station knows it
 		b.blur = true
 	}
 	c.stir(1500 * time.Millisecond)
@@ -348,8 +348,6 @@ func (c *city) pry(n int) bool {
 	c.touch(n)
 	return true
 }
-
-func (c *city) unplugged() bool { return c.loose }
 
 // afterInventory: what the Station has forgotten is announced again by the next
 // round; nothing else is in doubt any more.

@@ -138,7 +138,14 @@ func (c *city) record(e store.Entry) {
 			c.claim("claimed", r.Compartment, "%s: %v", r.Type, p)
 		}
 		if r.Type == "delivery.ready" && p.agreed.IsZero() && !p.vague {
-			p.agreed = weekdaysAfter(c.clock.Now(), p.days)
+			from := c.clock.Now()
+			if e.Untrusted {
+				// The station guesses the day, and time without power is not in the
+				// guess: it may be the day before.
+				c.count("ready while the clock was not trusted")
+				from = from.Add(-24 * time.Hour)
+			}
+			p.agreed = weekdaysAfter(from, p.days)
 		}
 		delete(c.ended, p.id)
 		if r.Type != "delivery.loaded" && p.code != nil && p.code.standing == asleep {

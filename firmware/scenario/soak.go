@@ -254,6 +254,9 @@ func (c *city) keeper(p *person) {
 				c.points = c.points[1:]
 			}
 		}
+		if n%4 == 3 {
+			backup(c, nil)
+		}
 		if n%8 == 7 {
 			c.verify()
 			if id := c.store.Identity(); id.Seq > 4000 {

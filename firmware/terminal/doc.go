@@ -18,5 +18,6 @@
 // there are), never says whether a code exists, never ends a session while the
 // citizen's door is opening or open, and keeps nothing of one person for the
 // next: leaving, finishing and idling wipe what was typed and reset language,
-// contrast, size and height. It moves no lock; it only asks the Station.
+// contrast, size and height. A screen that only tells something (the end, a
+// notice) swallows no key of the next person: it ends with that key. It moves no lock; it only asks the Station.
 package terminal

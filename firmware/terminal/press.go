@@ -89,6 +89,12 @@ func (p Press) check(texts *catalogue) error {
 	return nil
 }
 
+// startsAnew says that p is what somebody does who begins, or who goes: a
+// screen that only tells something ends with it.
+func (p Press) startsAnew() bool {
+	return p.Scan != "" || p.Key >= "0" && p.Key <= "9" || p.Key == "back" || p.Key == "cancel"
+}
+
 func plainWord(s string) bool {
 	return len(s) <= 20 && !strings.ContainsFunc(s, func(r rune) bool { return (r < 'a' || r > 'z') && r != '_' })
 }

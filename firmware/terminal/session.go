@@ -164,6 +164,36 @@ func (t *Terminal) patient() bool {
 	return false
 }
 
+// over says that nothing is left to do on the screen that is shown but to read
+// it and go, and that no door of this person is open or about to be.
+func (t *Terminal) over() bool {
+	s := &t.s
+	switch s.step {
+	case stepDone:
+	case stepNotice:
+		if s.notice.key == "refused.already_open" && t.leftOpen() != 0 {
+			return false
+		}
+	case stepDoor:
+		if t.doorPhase() != phaseUnclear || len(t.waiting()) > 0 {
+			return false
+		}
+	default:
+		return false
+	}
+	for _, id := range s.granted {
+		d := t.seen.State.Delivery(id)
+		if d == nil {
+			continue
+		}
+		door := t.seen.State.Door(d.Compartment)
+		if d.State == locker.Opening || d.State == locker.Open || d.Compartment != 0 && door.Fresh && door.Open == locker.Yes {
+			return false
+		}
+	}
+	return true
+}
+
 // afterTaken goes on when a compartment's documents were taken: to the next
 // compartment of the group, or to the end.
 func (t *Terminal) afterTaken(now time.Time) {
@@ -206,6 +236,12 @@ func (t *Terminal) press(p Press) error {
 			s.help = false
 		}
 		return nil
+	}
+	if t.over() && p.startsAnew() {
+		t.leave(now) // what comes next is somebody else's, or a new beginning
+		if p.Key == "cancel" || p.Key == "back" {
+			return nil
+		}
 	}
 	switch {
 	case p.Scan != "":

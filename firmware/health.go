@@ -66,10 +66,10 @@ var advices = []advice{
 	{"cabinet.down", Critical, true, "Die Schlosssteuerung lässt sich nicht starten.", "Kabel und Versorgung der Schlossplatinen prüfen."},
 	{"cabinet.hangs", Critical, true, "Die Schlosssteuerung antwortet nicht.", "Kabel der Schlossplatinen prüfen. Bleibt es dabei: Station neu starten."},
 	{"notices.no_key", Degraded, false, "Benachrichtigungen können nicht verschlüsselt werden: der Schlüssel des Amtes fehlt.", "Schlüssel des Benachrichtigungsdienstes in der Konfiguration eintragen; bis dahin den Code neu ausgeben und einen Beleg drucken."},
-	{"checkpoint.failing", Degraded, false, "Das Protokoll kann nicht mehr abgeschlossen werden.", "Speicherkarte prüfen; Protokoll mit „stationctl audit verify“ prüfen."},
+	{"checkpoint.failing", Degraded, false, "Das Protokoll kann nicht mehr abgeschlossen werden.", "Speicherkarte und freien Platz prüfen."},
 	{"snapshot.failing", Degraded, false, "Die tägliche Sicherung des Bestands schlägt fehl.", "Freien Platz und Rechte des Datenverzeichnisses prüfen."},
-	{"firmware.panic", Degraded, false, "Ein Programmteil ist abgestürzt und wurde aufgefangen.", "Log sichern und an den Hersteller geben; Station bei Gelegenheit neu starten."},
-	{"event.dropped", Critical, false, "Ein Ereignis konnte nicht gespeichert werden und fehlt im Protokoll.", "Log sichern und an den Hersteller geben; Bestand am Schrank prüfen."},
+	{"firmware.panic", Degraded, false, "Ein Programmteil ist abgestürzt und wurde aufgefangen.", "Log sichern und den Entwicklern melden; Station bei Gelegenheit neu starten."},
+	{"event.dropped", Critical, false, "Ein Ereignis konnte nicht gespeichert werden und fehlt im Protokoll.", "Log sichern und den Entwicklern melden; Bestand am Schrank prüfen."},
 	{"queue.full", Degraded, false, "Die Station war überlastet und hat Eingaben abgewiesen.", "Prüfen, wer sehr viele Anfragen stellt."},
 	{"store.full", Degraded, false, "Der Speicher ist voll; es wird nichts Neues bestückt. Abholen geht weiter.", "Protokoll exportieren und kürzen oder mehr Speicher freigeben."},
 	{"store.filling", Warning, false, "Der Speicher ist zu mehr als 80 % belegt.", "Protokoll exportieren und kürzen oder mehr Speicher freigeben."},
@@ -117,7 +117,7 @@ func (s *Station) conditions(now locker.Now) map[string]bool {
 		s.health.overflow = now.Mono
 	}
 	m := map[string]bool{
-		"store.full":    s.health.space >= spaceFull,
+		"store.full":    s.health.space >= spaceFull && !s.health.raised["store.write"], // that one is worse
 		"store.filling": s.health.space >= spaceAlarm && s.health.space < spaceFull,
 		"queue.full":    now.Mono-s.health.overflow < busyFor,
 		"cabinet.hangs": s.read.busy && at.Sub(s.read.since) > hangsAfter || s.cabinet.asking && at.Sub(s.cabinet.since) > hangsAfter,
@@ -186,7 +186,7 @@ func faultAdvice(f locker.Fault) advice {
 
 // cabinetProblem is one that the hardware knows of; its text is the driver's.
 func cabinetProblem(p hal.Problem) Problem {
-	out := Problem{Key: "hal." + p.Key, Severity: Degraded, Text: p.Text, Do: p.Check, BreaksPickups: true}
+	out := Problem{Key: "hal." + p.Key, Severity: Degraded, Text: p.Text, Do: p.Check, BreaksPickups: !p.Works}
 	if len(p.Locks) == 0 {
 		out.Severity = Critical
 	}

@@ -113,6 +113,7 @@ type cabinetState struct {
 func (s *Station) askHealth() {
 	at := s.o.Clock.Now()
 	s.timers.set(healthTimer, at.Add(s.o.HealthEvery))
+	s.watchClock(at)
 	s.health.space = s.o.Store.Space() // asks the file system: not at every commit
 	if s.cabinet.asking {
 		s.refresh() // it may be hanging by now
@@ -124,6 +125,14 @@ func (s *Station) askHealth() {
 		defer func() { s.queue.call(func() { s.haveHealth(h) }) }()
 		h = s.o.Cabinet.Health()
 	})
+}
+
+// watchClock brings the next Tick forward when somebody has set the wall clock:
+// nothing else looks at it while nobody is there.
+func (s *Station) watchClock(at time.Time) {
+	if s.boot.done && s.state.ClockMoved(s.time.now()) {
+		s.timers.soonest(tickTimer, at)
+	}
 }
 
 func (s *Station) haveHealth(h hal.Health) {
@@ -144,11 +153,14 @@ func (s *Station) refresh() {
 }
 
 // tellReachability tells the domain which locks the hardware has lost or
-// regained: those that a problem of the cabinet names.
+// regained: those that a problem of the cabinet names, unless they still work.
 func (s *Station) tellReachability() {
 	places := s.o.Rules.Layout
 	down := make([]bool, len(places))
 	for _, p := range s.cabinet.health {
+		if p.Works {
+			continue
+		}
 		for i := range places {
 			down[i] = down[i] || len(p.Locks) == 0 || concerns(p, places[i].Lock)
 		}

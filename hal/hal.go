@@ -121,8 +121,9 @@ type Problem struct {
 	Key   string   // "bus 1 board 2 silent"
 	Locks []LockID // concerned; empty: all
 	Since time.Time
-	Text  string // what it is, for the person who repairs it
-	Check string // what to check
+	Works bool   // the locks named can still be opened and their doors read
+	Text  string // what it is, in German: clerks and the city's IT read it
+	Check string // what to check, likewise
 }
 
 // Health is what is unhealthy now; empty means healthy.

@@ -197,15 +197,15 @@ func (g *Governor) note() {
 	if !g.failing.IsZero() {
 		h = append(h[:len(h):len(h)], Problem{
 			Key: "cabinet.unread", Since: g.failing,
-			Text:  "the cabinet's doors can not be read",
-			Check: "cable, adapter and supply between the controller and the lock boards",
+			Text:  "Die Türsensoren des Schranks lassen sich nicht lesen.",
+			Check: "Kabel, Adapter und Versorgung zwischen Steuerung und Schlossplatinen prüfen.",
 		})
 	}
 	if !g.off && !g.stopped {
 		h = append(h[:len(h):len(h)], Problem{
 			Key: "cabinet.outputs_unverified", Since: g.doubt,
-			Text:  "it could not be verified that all lock outputs are off; nothing is unlocked until it is",
-			Check: "cable, adapter and supply between the controller and the lock boards",
+			Text:  "Es ist nicht sicher, dass alle Schlossausgänge aus sind; bis dahin wird nichts geöffnet.",
+			Check: "Kabel, Adapter und Versorgung zwischen Steuerung und Schlossplatinen prüfen.",
 		})
 	}
 	g.mu.Lock()

@@ -60,6 +60,16 @@ func (d *draft) doubt() string {
 	return ""
 }
 
+// ClockMoved says that a Step now would change its mind about the wall clock.
+func (s State) ClockMoved(now Now) bool {
+	if s.Clock.AnchorW.IsZero() {
+		return false
+	}
+	d := draft{s: s, now: now}
+	believed := d.doubt() == "" || now.Synced && !now.Wall.Before(oldest)
+	return believed != (s.Clock.Untrusted == "")
+}
+
 func (d *draft) distrust(why string) {
 	d.s.Clock.Untrusted = why
 	d.meta() // worth a commit

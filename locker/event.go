@@ -215,6 +215,7 @@ type (
 		Finding     Finding
 		Delivery    DeliveryID // with FoundDocument: whose, 0 if it can not be told
 		ByKey       bool       // opened with the mechanical key: no intent is needed
+		Sure        bool       // the clerk has looked again: the presence sensor is wrong
 	}
 
 	// SettleDispute ends a dispute. Second is another person.

@@ -54,6 +54,9 @@ func (d *draft) inspected(ev Inspected) *Refusal {
 	var ref *Refusal
 	switch ev.Finding {
 	case FoundEmpty, FoundOther:
+		if d.item(i) == Yes && !ev.Sure {
+			return &Refusal{Code: SensorDisagrees, Compartment: ev.Compartment}
+		}
 		d.foundEmpty(i)
 	case FoundDocument:
 		ref = d.foundDocument(i, ev)
@@ -68,7 +71,7 @@ func (d *draft) inspected(ev Inspected) *Refusal {
 	if c.Fault == DoorForced || c.Fault == DoorUnread {
 		c.Fault = "" // somebody has looked; a lock's own faults need an unblock
 	}
-	if item := d.item(i); item == No && ev.Finding == FoundDocument || item == Yes && ev.Finding == FoundEmpty {
+	if item := d.item(i); item == No && ev.Finding == FoundDocument || item == Yes && ev.Finding != FoundDocument {
 		c.PresenceDoubt = true // eyes against sensor
 	}
 	d.record(Record{Type: "compartment.inspected", Actor: ev.By, Compartment: c.Number, Delivery: c.Delivery, Detail: Detail{Code: string(ev.Finding)}})

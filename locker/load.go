@@ -57,7 +57,10 @@ func (d *draft) checkAnnounce(ev Announce) *Refusal {
 	case len(d.s.Deliveries) >= d.r.MaxDeliveries:
 		return refuse(StoreFull)
 	}
-	for _, k := range ev.Kinds {
+	for n, k := range ev.Kinds {
+		if slices.Contains(ev.Kinds[:n], k) {
+			return bad("kinds")
+		}
 		if _, ok := d.r.Kinds[k]; !ok {
 			return &Refusal{Code: UnknownKind, What: k}
 		}

@@ -56,7 +56,10 @@ func TestACompartmentWhoseSensorIsDoubtedIsLoadedByTheClerksWord(t *testing.T) {
 	w.do(Inspect{By: clerk, Compartment: n})
 	w.open(n)
 	w.shut(n)
-	w.do(Inspected{By: clerk, Compartment: n, Finding: FoundEmpty})
+	for _, f := range []Finding{FoundEmpty, FoundOther} {
+		w.refused(Inspected{By: clerk, Compartment: n, Finding: f}, SensorDisagrees)
+	}
+	w.do(Inspected{By: clerk, Compartment: n, Finding: FoundEmpty, Sure: true})
 	id := w.announce("A-2")
 	w.do(Load{By: clerk, Delivery: id, Compartment: n})
 	w.open(n)

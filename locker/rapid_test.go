@@ -286,7 +286,7 @@ func (p *player) staff() {
 	case 18:
 		p.step(Inspect{By: by, Compartment: n})
 	case 19:
-		ev := Inspected{By: by, Compartment: n, ByKey: p.chance("by key", 70), Finding: []Finding{FoundEmpty, FoundDocument, FoundOther}[p.pick("finding", 3)]}
+		ev := Inspected{By: by, Compartment: n, ByKey: p.chance("by key", 70), Sure: p.chance("sure", 30), Finding: []Finding{FoundEmpty, FoundDocument, FoundOther}[p.pick("finding", 3)]}
 		if p.chance("whose", 40) {
 			ev.Delivery = id
 		}
@@ -331,6 +331,10 @@ func (w *world) inventory() {
 		ev := Inspected{By: clerk, Compartment: p.Number, ByKey: true, Finding: FoundEmpty}
 		if x := w.s.Delivery(c.Delivery); x != nil && x.Compartment == p.Number && !x.State.Ended() {
 			ev.Finding = FoundDocument
+		} else { // what does not belong there is taken out
+			w.take(p.Number)
+			w.wait(time.Millisecond)
+			w.read(p.Number)
 		}
 		w.do(ev)
 	}

@@ -142,6 +142,14 @@ var refusals = []struct {
 		w.do(Cancel{By: clerk, Delivery: id})
 		return RetrieveWord{By: clerk, Delivery: id, Taken: true}
 	}},
+	{"found empty, says the clerk but not the sensor", SensorDisagrees, func(w *world) Event {
+		w.put(withItem)
+		w.read(withItem)
+		w.do(Inspect{By: clerk, Compartment: withItem})
+		w.open(withItem)
+		w.shut(withItem)
+		return Inspected{By: clerk, Compartment: withItem, Finding: FoundEmpty}
+	}},
 	{"inspected without opening", WrongState, func(w *world) Event {
 		return Inspected{By: clerk, Compartment: 1, Finding: FoundEmpty}
 	}},

@@ -158,5 +158,6 @@ const (
 	NotMember          Reason = "grouped"      // belongs to a group
 	ClockUntrusted     Reason = "clock_untrusted"
 	StoreFull          Reason = "store_full"
-	Stale              Reason = "stale" // overtaken by something newer
+	SensorDisagrees    Reason = "sensor_disagrees" // it says that something is inside: look again, say Sure
+	Stale              Reason = "stale"            // overtaken by something newer
 )

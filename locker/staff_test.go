@@ -345,6 +345,8 @@ func TestDisputedStaffSettleInsideHandedOverMissing(t *testing.T) {
 				fallthrough
 			default:
 				w.use(n, ToCheck)
+				w.take(n)
+				w.read(n)
 				w.do(Inspected{By: clerk, Compartment: n, Finding: FoundEmpty, ByKey: true})
 				w.use(n, Free)
 			}

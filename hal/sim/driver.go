@@ -204,8 +204,9 @@ func (d *Driver) Health() hal.Health {
 	for _, b := range w.boxes {
 		if len(b.cut) > 0 {
 			h = append(h, hal.Problem{
-				Key: fmt.Sprintf("compartment %d sensor wire", b.Number), Locks: []hal.LockID{b.Lock}, Since: b.cutAt,
-				Text: fmt.Sprintf("a sensor of compartment %d can not be read", b.Number), Check: "the sensor's wire and plug",
+				Key: fmt.Sprintf("compartment.%d.sensor_wire", b.Number), Locks: []hal.LockID{b.Lock}, Since: b.cutAt,
+				Works: !b.cut[DoorSensor], // without latch or presence it is a simpler lock
+				Text:  fmt.Sprintf("Fach %d: ein Sensor lässt sich nicht lesen.", b.Number), Check: "Leitung und Stecker des Sensors prüfen.",
 			})
 		}
 	}

@@ -89,8 +89,12 @@ func (o *Options) fill() error {
 		name string
 		ok   bool
 	}{
-		{"Store", o.Store != nil}, {"Cabinet", o.Cabinet != nil}, {"Rules", o.Rules != nil},
-		{"Clock", o.Clock != nil}, {"Factor", o.Factor != ""}, {"Signer", len(o.Signer) == ed25519.PrivateKeySize},
+		{"Store", o.Store != nil},
+		{"Cabinet", o.Cabinet != nil},
+		{"Rules", o.Rules != nil},
+		{"Clock", o.Clock != nil},
+		{"Factor", o.Factor != ""},
+		{"Signer", len(o.Signer) == ed25519.PrivateKeySize},
 	}
 	for _, m := range missing {
 		if !m.ok {

@@ -89,9 +89,10 @@ func (m *memory) Checkpoint(locker.Now) ([]byte, bool, error) {
 }
 func (m *memory) Snapshot(locker.Now) error                  { return nil }
 func (m *memory) Entries(uint64, int) ([]store.Entry, error) { return nil, nil }
-func (m *memory) Space() float64                             { m.mu.Lock(); defer m.mu.Unlock(); return m.space }
-func (m *memory) set(f func())                               { m.mu.Lock(); defer m.mu.Unlock(); f() }
-func (m *memory) onApply(f func([]locker.Event))             { m.set(func() { m.before = f }) }
+func (m *memory) Space() float64 { m.mu.Lock(); defer m.mu.Unlock(); return m.space }
+
+func (m *memory) set(f func())                   { m.mu.Lock(); defer m.mu.Unlock(); f() }
+func (m *memory) onApply(f func([]locker.Event)) { m.set(func() { m.before = f }) }
 func (m *memory) counted(match func(locker.Record) bool) (n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -157,7 +158,8 @@ type locked struct {
 }
 
 func (l *locked) Write(p []byte) (int, error) { l.mu.Lock(); defer l.mu.Unlock(); return l.b.Write(p) }
-func (l *locked) String() string              { l.mu.Lock(); defer l.mu.Unlock(); return l.b.String() }
+
+func (l *locked) String() string { l.mu.Lock(); defer l.mu.Unlock(); return l.b.String() }
 
 // rig is a station over a simulated cabinet in real (in a bubble: the bubble's)
 // time.

@@ -363,8 +363,11 @@ func TestStaffAndExpiryThatMeetOpeningOrOpenWaitForItsEnd(t *testing.T) {
 		for _, st := range []DeliveryState{Opening, Open} {
 			w.is(id, st)
 			for _, ev := range []Event{
-				Retrieve{By: clerk, Delivery: id}, Extend{By: clerk, Delivery: id, Days: 1},
-				Reissue{By: clerk, Owner: Owner{Delivery: id}}, Relocate{By: clerk, Delivery: id}, Inspect{By: clerk, Compartment: n},
+				Retrieve{By: clerk, Delivery: id},
+				Extend{By: clerk, Delivery: id, Days: 1},
+				Reissue{By: clerk, Owner: Owner{Delivery: id}},
+				Relocate{By: clerk, Delivery: id},
+				Inspect{By: clerk, Compartment: n},
 				Inspected{By: clerk, Compartment: n, Finding: FoundEmpty, ByKey: true},
 				MakeGroup{By: clerk, Deliveries: []DeliveryID{id, id}, FactorSalt: saltOf("g"), FactorTag: tagOf("g")},
 				Retrieve{By: clerk, Delivery: id, ByKey: true},

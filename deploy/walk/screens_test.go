@@ -15,8 +15,12 @@ import (
 // before; the last is the first.
 func looks() []struct{ press, name string } {
 	return []struct{ press, name string }{
-		{"contrast", "high contrast"}, {"size", "high contrast, large"}, {"contrast", "large"},
-		{"low", "large, low"}, {"size", "low"}, {"low", "normal"},
+		{"contrast", "high contrast"},
+		{"size", "high contrast, large"},
+		{"contrast", "large"},
+		{"low", "large, low"},
+		{"size", "low"},
+		{"low", "normal"},
 	}
 }
 

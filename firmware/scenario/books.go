@@ -44,6 +44,7 @@ type paper struct {
 
 	wantedAt   time.Time // since when the station is seen to want a code for it
 	wantedBoot int
+	wantedGen  uint32
 
 	over    bool // its delivery has ended
 	clerk   bool // somebody of the office is working on it

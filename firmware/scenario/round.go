@@ -255,15 +255,15 @@ func (c *city) endingOwn(x *paper, why string, do func() error) error {
 
 // judgeWanted: a code that is wanted for a contact is made within the hour.
 func (c *city) judgeWanted(x *paper, d *locker.Delivery) {
-	wanted := d.Wanted
+	wanted, gen := d.Wanted, d.Generation
 	if g := c.station.View().State.Group(d.Group); g != nil {
-		wanted = g.Wanted
+		wanted, gen = g.Wanted, g.Generation
 	}
 	switch now := c.clock.Now(); {
 	case !wanted || d.State != locker.Ready || c.clock.Now().Sub(c.fullAt) < time.Hour:
 		x.wantedAt = time.Time{}
-	case x.wantedAt.IsZero() || x.wantedBoot != c.boots:
-		x.wantedAt, x.wantedBoot = now, c.boots
+	case x.wantedAt.IsZero() || x.wantedBoot != c.boots || x.wantedGen != gen:
+		x.wantedAt, x.wantedBoot, x.wantedGen = now, c.boots, gen
 	case now.Sub(x.wantedAt) > time.Hour:
 		c.violate("stuck", x.box, "a code is wanted and nobody makes it: %v", x)
 	}

@@ -34,10 +34,11 @@ type inspectedBody struct {
 	Finding  locker.Finding    `json:"finding"`
 	Delivery locker.DeliveryID `json:"delivery"`
 	ByKey    bool              `json:"by_key"`
+	Sure     bool              `json:"sure"` // looked again: the sensor that says otherwise is wrong
 }
 
 func inspected(c *call, n int, b *inspectedBody) (locker.Event, error) {
-	return locker.Inspected{By: c.who.actor, Compartment: n, Finding: b.Finding, Delivery: b.Delivery, ByKey: b.ByKey}, nil
+	return locker.Inspected{By: c.who.actor, Compartment: n, Finding: b.Finding, Delivery: b.Delivery, ByKey: b.ByKey, Sure: b.Sure}, nil
 }
 
 type compartmentsJSON struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -170,7 +171,7 @@ func (f *fake) Do(_ context.Context, ev locker.Event) (locker.Answer, error) {
 
 func (f *fake) Announce(ctx context.Context, a firmware.Announcement) (locker.Answer, error) {
 	if err := locker.ParseFactor(locker.Birthday, a.Factor); err != nil {
-		return locker.Answer{}, err
+		return locker.Answer{}, fmt.Errorf("%w: %w", firmware.ErrFactor, err)
 	}
 	ev := locker.Announce{
 		By: a.By, Reference: a.Reference, Kinds: a.Kinds, Size: max(a.Size, locker.SizeS), Reachable: a.Reachable,

@@ -53,10 +53,10 @@ func faultOf(err error) *fault {
 		{firmware.ErrBusy, "busy"},
 		{firmware.ErrStopping, "stopping"},
 		{firmware.ErrStore, "store"},
+		{locker.ErrNoSuchDay, "factor_day"}, // before ErrFactor, which wraps it
+		{locker.ErrWeakBirthday, "factor_weak"},
 		{firmware.ErrFactor, "factor"},
 		{locker.ErrFactorShape, "factor"},
-		{locker.ErrNoSuchDay, "factor_day"},
-		{locker.ErrWeakBirthday, "factor_weak"},
 		{context.DeadlineExceeded, "timeout"},
 		{context.Canceled, "timeout"},
 	} {
@@ -103,6 +103,7 @@ func statuses() map[string]int {
 		string(locker.NotMember):          http.StatusConflict,
 		string(locker.ClockUntrusted):     http.StatusConflict,
 		string(locker.StoreFull):          http.StatusServiceUnavailable,
+		string(locker.SensorDisagrees):    http.StatusConflict,
 		string(locker.Stale):              http.StatusConflict,
 
 		"bad_json":            http.StatusBadRequest,
@@ -159,6 +160,9 @@ type problemJSON struct {
 // problem answers with an error in the reader's language.
 func (s *Staff) problem(w http.ResponseWriter, r *http.Request, err error) {
 	f := faultOf(err)
+	if d := s.station.View().State.Delivery(f.delivery); f.compartment == 0 && d != nil {
+		f.compartment = d.Compartment // the sentence names the door to go to
+	}
 	status, ok := statuses()[f.code]
 	if !ok || f.code == "internal" {
 		s.log.Error("staff request failed", "method", r.Method, "route", r.Pattern, "err", err)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/text/language"
+
+	"abholstation/locker"
 )
 
 //go:embed texts/*.json
@@ -68,8 +70,22 @@ func (t texts) sentence(lang string, f *fault) string {
 		compartment = strconv.Itoa(f.compartment)
 	}
 	s := strings.NewReplacer("{what}", what, "{wait}", wait, "{compartment}", compartment).
-		Replace(t.get(lang, "problem."+f.code))
+		Replace(t.first(lang, "problem."+f.code, problemKeys(f)...))
 	return strings.Join(strings.Fields(strings.ReplaceAll(s, "()", "")), " ")
+}
+
+// problemKeys are the texts for a refusal, the most precise first: some states
+// call for another next step than their reason in general does.
+func problemKeys(f *fault) []string {
+	key := "problem." + f.code
+	precise := key + "." + f.what
+	switch {
+	case f.code == string(locker.UnknownDelivery) && f.compartment > 0 && f.delivery == 0:
+		precise = key + ".here"
+	case f.what == "not_seen_inside" && f.compartment == 0:
+		precise += "_anywhere"
+	}
+	return []string{precise, key}
 }
 
 func (t texts) duration(lang string, d time.Duration) string {

@@ -62,17 +62,35 @@ function asks(purpose, n, id) {
 export function findings(n, byKey, after) {
   const c = compartment(n);
   const expected = delivery(c?.delivery);
-  const say = (finding, id) => () => (expected && finding !== 'document' ? ask(t('finding.sure', { n }), t('finding.sure_text', { ref: expected.reference }), t('finding.sure_yes'), () => tell(finding)) : tell(finding, id));
-  const tell = async (finding, id) => {
-    await post(`/compartments/${n}/inspected`, { finding, ...(id && { delivery: id }), ...(byKey && { by_key: true }) });
+  const say = (finding, id) => () => {
+    const body = { finding, ...(id && { delivery: id }), ...(byKey && { by_key: true }) };
+    if (!expected || finding === 'document') return tell(body);
+    return ask(t('finding.sure', { n }), t('finding.sure_text', { ref: expected.reference }), t('finding.sure_yes'), () => tell(body));
+  };
+  const tell = async (body, then = after) => {
+    try { await post(`/compartments/${n}/inspected`, body); } catch (x) {
+      if (x.code === 'sensor_disagrees') return ask(t('finding.sensor', { n }), x.message, t('finding.sensor_yes'), () => tell({ ...body, sure: true }, then));
+      if (x.code === 'unknown_delivery' && x.compartment && !x.delivery) return stranger(n, x.message, (done) => tell({ finding: 'empty', ...(byKey && { by_key: true }) }, () => { after(); done(); }));
+      throw x;
+    }
     await refresh();
-    after();
+    then();
   };
   return h('div.row.centre.wrap', null,
     button(t('finding.empty'), say('empty'), { key: 'e' + n, sign: 'free' }),
     c?.delivery ? button(t('finding.document', { ref: delivery(c.delivery)?.reference ?? c.delivery }), say('document', c.delivery), { key: 'd' + n, sign: 'occupied' })
       : button(t('finding.document_unknown'), say('document'), { key: 'd' + n, sign: 'occupied' }),
     button(t('finding.other'), say('other'), { key: 'o' + n, sign: 'to_check' }));
+}
+
+// stranger is for a document that the station knows nothing of, as after the
+// loss of its store: out, reported empty, announced anew.
+function stranger(n, text, empty) {
+  const d = dialog(t('finding.unknown', { n }), [h('p', null, text), h('div.row.end', null,
+    h('button', { type: 'button', onclick: () => d.close() }, t('page.close')),
+    button(t('finding.unknown_empty'), () => empty(() => d.set(h('p', { role: 'status' }, t('finding.unknown_done', { n })), h('div.row.end', null,
+      h('button', { type: 'button', onclick: () => d.close() }, t('page.close')),
+      button(t('action.announce'), () => { d.close(); announce(); }, { kind: 'primary', sign: 'add' })))), { kind: 'primary', sign: 'free' }))]);
 }
 
 // load finds the announced delivery by what was typed or scanned.
@@ -256,13 +274,13 @@ export function showCompartment(n) {
 
 // announce is the form for documents to come.
 export function announce() {
-  const ref = h('input', { autofocus: true, autocomplete: 'off', maxlength: 40, required: true });
-  const kinds = data.kinds.map((k) => h('label.chip', null, h('input', { type: 'checkbox', name: 'kind', value: k.name, onchange: () => drawConditions() }), h('span', null, word('kind', k.name))));
+  const ref = h('input', { autofocus: true, autocomplete: 'off', maxlength: 40, required: true, 'data-field': 'reference' });
+  const kinds = data.kinds.map((k, i) => h('label.chip', null, h('input', { type: 'checkbox', name: 'kind', value: k.name, 'data-field': i === 0 && 'kinds', onchange: () => drawConditions() }), h('span', null, word('kind', k.name))));
   const conditions = h('div');
   const sizes = ['S', 'M', 'L'].map((s, i) => h('label.chip', null, h('input', { type: 'radio', name: 'size', value: s, checked: i === 0 }), h('span', null, h('b', null, s), ' ', t(`size_hint.${s}`))));
   const reach = h('input', { type: 'checkbox' });
-  const factor = h('input', { inputmode: 'numeric', maxlength: 4, autocomplete: 'off', size: 6, class: 'digits' });
-  const email = h('input', { type: 'email', autocomplete: 'off' }), mobile = h('input', { type: 'tel', autocomplete: 'off', placeholder: '+49 …' });
+  const factor = h('input', { inputmode: 'numeric', maxlength: 4, autocomplete: 'off', size: 6, class: 'digits', 'data-field': 'factor' });
+  const email = h('input', { type: 'email', autocomplete: 'off', 'data-field': 'contact' }), mobile = h('input', { type: 'tel', autocomplete: 'off', placeholder: '+49 …' });
   const language = h('select', null, ['de', 'en'].map((l) => h('option', { value: l }, t('language.' + l))));
   const chosen = () => [...e.querySelectorAll('input[name=kind]:checked')].map((x) => x.value);
   const drawConditions = () => {

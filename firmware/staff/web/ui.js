@@ -50,7 +50,7 @@ export function icon(name) {
 
 // Problem is a refusal; its message is the sentence for the clerk.
 export class Problem extends Error {
-  constructor(body, status) { super(body.detail ?? t('page.no_answer')); this.code = body.code; this.status = status; this.what = body.what; }
+  constructor(body, status) { super(body.detail ?? t('page.no_answer')); this.code = body.code; this.status = status; this.what = body.what; this.compartment = body.compartment; this.delivery = body.delivery; }
 }
 
 let onSignedOut = () => {};
@@ -130,20 +130,46 @@ export function field(label, control, hint) {
   return h('div.field', null, h('label', { for: id }, label), control, hint && h('small', { id: id + 'h' }, hint));
 }
 
-// form shows the first refusal beside its buttons and keeps what was typed.
+// concerned names the field (data-field) that a refusal is about, if any.
+const concerned = (x) => ({ factor: 'factor', factor_day: 'factor', factor_weak: 'factor', duplicate_reference: 'reference', unknown_kind: 'kinds', bad_field: x.what })[x.code];
+
+// form shows the first refusal at the field concerned, else beside its buttons,
+// and keeps what was typed.
 export function form(content, label, f, extra) {
-  const error = h('p.error', { role: 'alert' });
+  const error = h('p.error', { role: 'alert', id: `f${++fields}e` });
+  const place = h('div', null, error);
+  let marked = null;
+  const unmark = () => {
+    error.textContent = '';
+    place.append(error);
+    marked?.removeAttribute('aria-invalid');
+    const rest = (marked?.getAttribute('aria-describedby') ?? '').split(' ').filter((id) => id && id !== error.id).join(' ');
+    if (rest) marked.setAttribute('aria-describedby', rest); else marked?.removeAttribute('aria-describedby');
+    marked = null;
+  };
+  const mark = (x) => {
+    marked = e.querySelector(`[data-field="${CSS.escape(concerned(x) ?? '')}"]`);
+    if (marked) {
+      marked.closest('fieldset, .field')?.after(error);
+      marked.setAttribute('aria-invalid', 'true');
+      marked.setAttribute('aria-describedby', `${error.id} ${marked.getAttribute('aria-describedby') ?? ''}`.trim());
+      marked.focus({ preventScroll: true });
+    }
+    error.textContent = x.message;
+    (marked ?? error).scrollIntoView({ block: 'nearest' });
+    error.scrollIntoView({ block: 'nearest' });
+  };
   const go = h('button.primary', { type: 'submit' }, label);
   const e = h('form', { novalidate: true, onsubmit: async (ev) => {
     ev.preventDefault();
     if (go.disabled) return;
-    error.textContent = '';
+    unmark();
     go.disabled = true;
     try { await f(e); } catch (x) {
       if (!(x instanceof Problem)) throw x;
-      error.textContent = x.message;
+      mark(x);
     } finally { go.disabled = false; }
-  } }, content, error, h('div.row.end', null, extra, go));
+  } }, content, place, h('div.row.end', null, extra, go));
   return e;
 }
 

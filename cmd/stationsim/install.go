@@ -62,6 +62,7 @@ func install(s settings) (*installation, error) {
 		return nil, err
 	}
 	in := &installation{set: s, lock: lock, clock: sim.NewRealClock(), log: newLog(s.logTo)}
+	in.clock.SetSynced(false) // so that a clock that is set wrong shows what it does
 	in.ctx, in.cancel = context.WithCancel(context.Background())
 	ok := false
 	defer func() {

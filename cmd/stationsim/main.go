@@ -33,7 +33,7 @@
 //	/api/world/adapter        {"plugged":false}                        between controller and lock boards
 //	/api/world/clock/pass     {"seconds":86400}                        time passes at once
 //	/api/world/clock/jump     {"seconds":-7200}                        the wall clock is set wrong
-//	/api/world/clock/synced   {"on":false}                             a time server is there
+//	/api/world/clock/synced   {"on":true}                              a time server is there, see below
 //	/api/world/controller     {"do":"kill"}                            kill, crash, stop, start, restart
 //	/api/world/disk           {"full":true}                            no space for another commit
 //	/api/world/scan           {"text":"PS1:…"}                         a QR code is held to the terminal's scanner
@@ -51,6 +51,12 @@
 // and connections that wait for it break. What can not be simulated in one
 // process is the loss of what the operating system had not yet written: that
 // is what the store's own tests and the kernel bench are for.
+//
+// # Time
+//
+// The wall clock has no time server at the start: set wrong, it is not believed
+// any more, and hold periods pause until somebody confirms the time on the staff
+// page. With a time server (clock/synced) whatever the clock says is believed.
 //
 // # What it is not
 //
@@ -129,13 +135,14 @@ func parseFlags(args []string, stderr io.Writer) (settings, int, bool) {
 	case err != nil:
 		return s, exitUsage, false
 	}
-	wrong := ""
+	wrong, zero := "", false
+	f.Visit(func(given *flag.Flag) { zero = zero || given.Name == "compartments" && s.compartments == 0 })
 	switch {
 	case f.NArg() > 0:
 		wrong = "unknown argument " + strconv.Quote(f.Arg(0)) + "; there is only the subcommand soak"
 	case *config != "":
 		wrong = "cannot use " + *config + ": stationsim simulates and takes no configuration of a real station; start that one with stationd -config"
-	case s.compartments < 0 || s.compartments > maxCompartments:
+	case zero || s.compartments < 0 || s.compartments > maxCompartments:
 		wrong = "-compartments must be 1 to 160"
 	case s.grace < time.Second || s.grace > time.Hour:
 		wrong = "-grace must be 1s to 1h"

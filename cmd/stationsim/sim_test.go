@@ -357,6 +357,8 @@ func TestWrongFlagsAreRefused(t *testing.T) {
 	}{
 		{[]string{"-config", "/etc/abholstation/station.toml"}, exitUsage, "no configuration of a real station"},
 		{[]string{"-compartments", "161"}, exitUsage, "1 to 160"},
+		{[]string{"-compartments", "0"}, exitUsage, "1 to 160"},
+		{[]string{"-compartments", "-1"}, exitUsage, "1 to 160"},
 		{[]string{"-grace", "-1s"}, exitUsage, "1s to 1h"},
 		{[]string{"-argon", "none"}, exitUsage, "production or test"},
 		{[]string{"walk"}, exitUsage, "unknown argument"},

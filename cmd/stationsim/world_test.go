@@ -116,7 +116,7 @@ func TestAFullDiskStoresNothingAndKillsNothing(t *testing.T) {
 	}
 	x.world("disk", `{"full":false}`)
 	x.until("the station has seen that there is space", func(s stateJSON) bool {
-		return !slices.ContainsFunc(s.Station.Problems, func(p firmware.Problem) bool { return p.Key == "store.full" })
+		return !slices.ContainsFunc(s.Station.Problems, func(p firmware.Problem) bool { return strings.HasPrefix(p.Key, "store.") })
 	})
 	x.load("")
 	x.until("the station is well again", func(s stateJSON) bool { return s.Controller == "on" && len(s.Station.Problems) == 0 })
@@ -129,7 +129,9 @@ func TestWhatIsMalformedOrCanNotBeDoneChangesNothing(t *testing.T) {
 		s.Clock = clockJSON{}
 		return string(marshal(s))
 	}
-	x.until("the start has been logged", func(s stateJSON) bool { return logged(s, "staff.token_added") })
+	x.until("the start has been logged and every door is at rest", func(s stateJSON) bool {
+		return logged(s, "staff.token_added") && !slices.ContainsFunc(s.Compartments, func(b boxJSON) bool { return b.Angle != 0 })
+	})
 	before := still()
 	for _, c := range []struct {
 		path, body string
@@ -291,4 +293,15 @@ func TestTheLayoutIsTheExamplesAndHasEveryProfile(t *testing.T) {
 			t.Fatalf("%d compartments: %v", n, err)
 		}
 	}
+}
+
+func TestAClockThatIsSetWrongIsNotBelievedWithoutATimeServer(t *testing.T) {
+	x := start(t, "-compartments", "1")
+	if s := x.state(); s.Clock.Synced || s.Station.Untrusted != "" {
+		t.Errorf("at the start: time server %t, doubt %q", s.Clock.Synced, s.Station.Untrusted)
+	}
+	x.world("clock/jump", `{"seconds":172800}`)
+	x.until("the clock is in doubt", func(s stateJSON) bool { return s.Station.Untrusted == "stepped" && logged(s, "clock.stepped") })
+	x.world("clock/synced", `{"on":true}`)
+	x.until("the time server is believed", func(s stateJSON) bool { return s.Station.Untrusted == "" && s.Clock.Synced })
 }

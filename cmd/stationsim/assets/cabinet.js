@@ -411,7 +411,7 @@
 
   const showTools = () => {
     const root = $('tools'), on = state.controller === 'on';
-    rebuild(root, [on, state.mains, state.tamper, state.plugged, state.disk_full, state.clock.off_seconds], () => {
+    rebuild(root, [on, state.mains, state.tamper, state.plugged, state.disk_full, state.clock.off_seconds, state.clock.synced], () => {
       const group = (key) => {
         const f = html(root, 'fieldset');
         html(f, 'legend', {}, t(key));
@@ -440,6 +440,7 @@
       button(f, 'jump_back', 'clock/jump', { seconds: -7200 });
       button(f, 'jump_on', 'clock/jump', { seconds: 172800 });
       if (state.clock.off_seconds) button(f, 'unjump', 'clock/jump', { seconds: -state.clock.off_seconds }, 'good');
+      if (state.clock.synced) button(f, 'sync_off', 'clock/synced', { on: false }); else button(f, 'sync_on', 'clock/synced', { on: true });
     });
   };
 
@@ -451,6 +452,7 @@
     if (state.tamper) chips.push(['bad', t('c_tamper')]);
     if (!state.plugged) chips.push(['warn', t('c_unplugged')]);
     if (state.disk_full) chips.push(['warn', t('c_disk')]);
+    chips.push(state.clock.synced ? ['ok', t('c_synced')] : ['', t('c_unsynced')]);
     if (state.clock.off_seconds) chips.push(['warn', t('c_wrong')]);
     if (s && s.clock_untrusted) chips.push(['warn', t('c_untrusted')]);
     if (state.tone) chips.push(['tone', `${t('c_tone')}: ${t('t_' + state.tone)}`]);

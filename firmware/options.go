@@ -75,6 +75,7 @@ const (
 	readPause   = 5 * time.Second        // between tries after that
 	storeRetry  = time.Second            // after a failed commit
 	batchMax    = 32                     // of people's events in one commit
+	patience    = 30 * time.Second       // of people: what could not be committed until then is refused
 	staffJobs   = 16                     // argon2 runs that staff may have waiting
 	pulseTail   = 2 * time.Second        // left of the observation window when a pulse may begin at the latest
 	stopPulses  = 2 * time.Second        // shutdown waits for pulses in flight

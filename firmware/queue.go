@@ -17,6 +17,7 @@ type item struct {
 	reply func(locker.Answer, error)
 	put   *document // committed together with the event
 	tries int       // failed commits
+	asked time.Time // when a person asked for it, on clock.Now; zero: nobody did
 }
 
 type document struct {

@@ -161,6 +161,11 @@ func (s *Station) refused(it item) bool {
 		it.answer(locker.Answer{}, r)
 		return true
 	}
+	if !it.asked.IsZero() && s.o.Clock.Now().Sub(it.asked) > patience {
+		// Whoever asked has long gone: no door opens for nobody.
+		it.answer(locker.Answer{}, ErrBusy)
+		return true
+	}
 	if _, entry := it.event.(locker.Present); entry && s.stopping.Load() {
 		it.answer(locker.Answer{}, ErrStopping)
 		return true
@@ -340,7 +345,7 @@ func (s *Station) Offer(ev locker.Event, reply func(locker.Answer, error)) {
 	if reply == nil {
 		reply = func(locker.Answer, error) {}
 	}
-	s.queue.offer(item{event: ev, reply: reply})
+	s.queue.offer(item{event: ev, reply: reply, asked: s.o.Clock.Now()})
 }
 
 // await turns the form with a callback into the form that waits.

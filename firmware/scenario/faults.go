@@ -95,9 +95,22 @@ func (c *city) mend(b *box) {
 	if b.lies && (c.world.IsOpen(b.n) || len(b.inside) > 0) {
 		b.blur = true // what happened behind the lie stays unseen
 	}
+	if b.blind {
+		c.visibleAgain(b)
+	}
 	_ = c.world.Mend(b.n)
 	b.broken, b.lies, b.blind, b.latchCut = 0, false, false, false
 	c.stir(time.Second)
+}
+
+// visibleAgain: only now can the station see that a door is closed, and counts
+// from here.
+func (c *city) visibleAgain(b *box) {
+	for _, p := range c.papers {
+		if p.box == b.n && p.at == atHome {
+			p.left = c.on()
+		}
+	}
 }
 
 func cutWire(s sim.Sensor) func(*city, *person) {
@@ -136,6 +149,9 @@ func unplug(c *city, p *person) {
 	p.between(time.Minute, 20*time.Minute)
 	c.world.Unplug(false)
 	c.loose = false
+	for _, b := range c.boxes {
+		c.visibleAgain(b)
+	}
 	c.stir(time.Second)
 }
 

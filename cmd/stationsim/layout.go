@@ -18,8 +18,14 @@ type rung struct {
 
 func rungs() []rung {
 	return []rung{
-		{locker.SizeS, 1620}, {locker.SizeS, 1460}, {locker.SizeS, 1300}, {locker.SizeS, 1140},
-		{locker.SizeS, 980}, {locker.SizeS, 820}, {locker.SizeM, 600}, {locker.SizeL, 300},
+		{locker.SizeS, 1620},
+		{locker.SizeS, 1460},
+		{locker.SizeS, 1300},
+		{locker.SizeS, 1140},
+		{locker.SizeS, 980},
+		{locker.SizeS, 820},
+		{locker.SizeM, 600},
+		{locker.SizeL, 300},
 	}
 }
 

@@ -71,7 +71,7 @@ var advices = []advice{
 	{"firmware.panic", Degraded, false, "Ein Programmteil ist abgestürzt und wurde aufgefangen.", "Log sichern und den Entwicklern melden; Station bei Gelegenheit neu starten."},
 	{"event.dropped", Critical, false, "Ein Ereignis konnte nicht gespeichert werden und fehlt im Protokoll.", "Log sichern und den Entwicklern melden; Bestand am Schrank prüfen."},
 	{"queue.full", Degraded, false, "Die Station war überlastet und hat Eingaben abgewiesen.", "Prüfen, wer sehr viele Anfragen stellt."},
-	{"store.full", Degraded, false, "Der Speicher ist voll; es wird nichts Neues bestückt. Abholen geht weiter.", "Protokoll exportieren und kürzen oder mehr Speicher freigeben."},
+	{"store.full", Degraded, false, "Der Speicher ist voll; es wird nichts Neues bestückt.", "Protokoll exportieren und kürzen oder mehr Speicher freigeben."},
 	{"store.filling", Warning, false, "Der Speicher ist zu mehr als 80 % belegt.", "Protokoll exportieren und kürzen oder mehr Speicher freigeben."},
 	{"clock.untrusted", Degraded, false, "Der Uhr wird nicht getraut; Abholfristen stehen still. Abholen geht weiter.", "Uhrzeit prüfen und bestätigen."},
 	{"inventory.due", Critical, true, "Eine Bestandsaufnahme steht aus; bis dahin öffnet kein Code.", "Bestandsaufnahme am Schrank durchführen."},

@@ -89,7 +89,7 @@ func (m *memory) Checkpoint(locker.Now) ([]byte, bool, error) {
 }
 func (m *memory) Snapshot(locker.Now) error                  { return nil }
 func (m *memory) Entries(uint64, int) ([]store.Entry, error) { return nil, nil }
-func (m *memory) Space() float64 { m.mu.Lock(); defer m.mu.Unlock(); return m.space }
+func (m *memory) Space() float64                             { m.mu.Lock(); defer m.mu.Unlock(); return m.space }
 
 func (m *memory) set(f func())                   { m.mu.Lock(); defer m.mu.Unlock(); f() }
 func (m *memory) onApply(f func([]locker.Event)) { m.set(func() { m.before = f }) }

@@ -20,6 +20,9 @@ func (d *draft) inspect(ev Inspect) *Refusal {
 	if i < 0 {
 		return &Refusal{Code: UnknownCompartment, Compartment: ev.Compartment}
 	}
+	if in := d.s.Compartments[i].Intent; in != nil && in.Purpose == ForInspect && in.Phase == PhaseAsking {
+		d.compartment(i).Intent = nil // the clerk looks in once more
+	}
 	if ref := d.openable(i); ref != nil {
 		return ref
 	}

@@ -105,3 +105,24 @@ func TestAStationThatStoodStillReadsBeforeItGivesUp(t *testing.T) {
 	w.is(id, Collected)
 	w.use(withItem, Free)
 }
+
+func TestAClerkWhoIsAskedMayLookInOnceMore(t *testing.T) {
+	w := newWorld(t)
+	n := withItem
+	w.put(n)
+	w.read(n)
+	for range 2 {
+		w.wait(time.Minute)
+		w.do(Inspect{By: clerk, Compartment: n})
+		w.open(n)
+		w.shut(n)
+		w.refused(Inspected{By: clerk, Compartment: n, Finding: FoundEmpty}, SensorDisagrees)
+	}
+	w.do(Inspect{By: clerk, Compartment: n})
+	w.refused(Inspect{By: clerk, Compartment: n}, InUse) // while it opens
+	w.open(n)
+	w.take(n)
+	w.shut(n)
+	w.do(Inspected{By: clerk, Compartment: n, Finding: FoundEmpty})
+	w.use(n, Free)
+}

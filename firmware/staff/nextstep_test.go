@@ -63,10 +63,13 @@ func TestADocumentThatTheStationDoesNotKnowIsSentOutAndAnnouncedAnew(t *testing.
 		if !strings.Contains(p.Detail, "Diesen Vorgang gibt es nicht") {
 			t.Errorf("%+v", p)
 		}
+		answer[answerJSON](o, o.api("POST", "/compartments/4/inspect", `{}`, auth)) // once more, to take it out
 		p = o.want(o.api("POST", "/compartments/4/inspect", `{}`, auth, german), 423, "in_use")
 		if !strings.Contains(p.Detail, "In Fach 4 wird gerade nachgesehen") {
 			t.Errorf("%+v", p)
 		}
+		o.open(4)
+		o.closed(4, locker.Unknown)
 		answer[answerJSON](o, o.api("POST", "/compartments/4/inspected", `{"finding":"empty"}`, auth))
 	})
 }

@@ -243,6 +243,9 @@ func compartmentActions(j compartmentJSON, look bool) []string {
 	switch {
 	case j.Intent != nil && j.Intent.Purpose == locker.ForInspect:
 		a = append(a, "inspected")
+		if j.Intent.Phase == locker.PhaseAsking {
+			a = append(a, "inspect") // once more
+		}
 	case j.Intent == nil && look:
 		a = append(a, "inspect", "inspected")
 	}

@@ -274,7 +274,7 @@ func (c *city) touch(n int) *box {
 	if !c.alive || b.lies { // what can not be read at all is no excuse: the station knows it
 		b.blur = true
 	}
-	c.stir(1500 * time.Millisecond)
+	c.stirBox(b)
 	c.seen = 0
 	return b
 }

@@ -77,7 +77,8 @@ type box struct {
 	lies      bool     // a sensor is stuck or blind
 	blind     bool     // the door sensor can not be read
 	latchCut  bool
-	broken    int // faults at work
+	slow      bool // its door or its contact moves long after everything else
+	broken    int  // faults at work
 	pulsed    time.Time
 	openAt    time.Time // seen open since
 	cutAt     time.Time // a wire was cut
@@ -296,6 +297,14 @@ func (c *city) on() time.Duration {
 		return c.powered
 	}
 	return c.powered + c.clock.Now().Sub(c.since)
+}
+
+// stirBox says that a door may move.
+func (c *city) stirBox(b *box) {
+	c.stir(2 * time.Second)
+	if b.slow {
+		c.stir(35 * time.Second)
+	}
 }
 
 // stir says that doors may move for d.

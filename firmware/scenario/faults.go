@@ -22,6 +22,7 @@ func (c *city) fate(p *person) {
 			return
 		}
 		f := faults[c.rnd.IntN(len(faults))]
+		c.trace("fault", 0, f.name)
 		c.count("fault: " + f.name)
 		c.report.Faults++
 		c.start("fault", func(p *person) { f.strike(c, p) })
@@ -35,9 +36,9 @@ var faults = []struct {
 	strike func(*city, *person)
 }{
 	{"jammed lock", onBox(func(w *sim.World, b *box) { _ = w.Jam(b.n, true) }, nil)},
-	{"late opening", onBox(func(w *sim.World, b *box) { _ = w.Sticky(b.n, true, 0) }, nil)},
+	{"late opening", onBox(func(w *sim.World, b *box) { _ = w.Sticky(b.n, true, 0); b.slow = true }, nil)},
 	{"loose latch", onBox(func(w *sim.World, b *box) { _ = w.Loose(b.n, true) }, nil)},
-	{"bouncing contact", onBox(func(w *sim.World, b *box) { _ = w.Bounce(b.n, 2*time.Second) }, nil)},
+	{"bouncing contact", onBox(func(w *sim.World, b *box) { _ = w.Bounce(b.n, 2*time.Second); b.slow = true }, nil)},
 	{"cut door wire", cutWire(sim.DoorSensor)},
 	{"cut door wire", cutWire(sim.DoorSensor)},
 	{"cut latch wire", cutWire(sim.LatchSensor)},
@@ -82,6 +83,7 @@ func onBox(on func(*sim.World, *box), want func(*box) bool) func(*city, *person)
 		}
 		b.broken++
 		on(c.world, b)
+		c.trace("broken", b.n, "")
 		c.stir(time.Second)
 		p.between(5*time.Minute, 8*time.Hour)
 		for b.user != nil { // the technician waits
@@ -92,6 +94,7 @@ func onBox(on func(*sim.World, *box), want func(*box) bool) func(*city, *person)
 }
 
 func (c *city) mend(b *box) {
+	c.trace("mended", b.n, "")
 	if b.lies && (c.world.IsOpen(b.n) || len(b.inside) > 0) {
 		b.blur = true // what happened behind the lie stays unseen
 	}
@@ -99,7 +102,7 @@ func (c *city) mend(b *box) {
 		c.visibleAgain(b)
 	}
 	_ = c.world.Mend(b.n)
-	b.broken, b.lies, b.blind, b.latchCut = 0, false, false, false
+	b.broken, b.lies, b.blind, b.latchCut, b.slow = 0, false, false, false, false
 	c.stir(time.Second)
 }
 

@@ -41,7 +41,7 @@ func (s *spy) Pulse(ctx context.Context, id hal.LockID, d time.Duration) (p hal.
 			c.report.Pulses++
 			c.box(n).pulsed = c.clock.Now()
 		}
-		c.stir(2 * time.Second)
+		c.stirBox(c.box(n))
 	}()
 	p, err = s.Driver.Pulse(ctx, id, d)
 	if p == hal.PulseUnsure && j.request != nil {

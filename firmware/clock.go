@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"abholstation/hal"
 	"abholstation/locker"
 )
 
@@ -20,14 +21,7 @@ func (SystemClock) Now() time.Time { return time.Now() }
 
 // Sleep waits for d or for the end of ctx.
 func (SystemClock) Sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return hal.SystemClock().Sleep(ctx, d)
 }
 
 // Wall is the wall clock in UTC, and whether the kernel calls it synchronised.

@@ -27,7 +27,7 @@ func (d *draft) inspect(ev Inspect) *Refusal {
 		return ref
 	}
 	c := d.s.Compartments[i]
-	if c.Use == Occupied && !d.s.Meta.Inventory.Running {
+	if c.Use == Occupied && !d.s.Meta.Inventory.Running && !c.PresenceDoubt {
 		if x := d.s.Delivery(c.Delivery); x != nil && x.State != Disputed {
 			return &Refusal{Code: NotFree, Compartment: c.Number, Delivery: c.Delivery, What: string(x.State)}
 		}

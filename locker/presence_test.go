@@ -126,3 +126,18 @@ func TestAClerkWhoIsAskedMayLookInOnceMore(t *testing.T) {
 	w.do(Inspected{By: clerk, Compartment: n, Finding: FoundEmpty})
 	w.use(n, Free)
 }
+
+func TestAClerkMayLookWhetherTheDoubtedSensorWasRight(t *testing.T) {
+	w := newWorld(t)
+	n := withItem
+	id := w.ready(n)
+	w.refused(Inspect{By: clerk, Compartment: n}, NotFree) // waits quietly for its owner
+	w.take(n)                                              // a thief with a key, or a sensor that lies
+	w.read(n)
+	w.do(Inspect{By: clerk, Compartment: n})
+	w.open(n)
+	w.shut(n)
+	w.do(Inspected{By: clerk, Compartment: n, Finding: FoundEmpty})
+	w.is(id, Disputed)
+	w.use(n, Free)
+}

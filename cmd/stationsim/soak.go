@@ -30,7 +30,7 @@ func soak(args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	// One goroutine does all the work: memory is cheaper than its time.
-	defer debug.SetGCPercent(debug.SetGCPercent(800))
+	defer debug.SetGCPercent(debug.SetGCPercent(4000))
 	fmt.Fprintf(stdout, "soak: %d pickups, seed %d, faults %s; argon2 at its smallest cost, clock and cabinet simulated, store on disk\n", *pickups, *seed, *faults)
 	o := scenario.Options{
 		Pickups: *pickups, Seed: *seed, Faults: *faults == "all", Stop: *stop, Dir: *dir, Progress: stderr,

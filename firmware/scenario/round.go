@@ -86,7 +86,13 @@ func (c *city) tend(p *person, b *box) {
 	if k.Intent != nil && k.Intent.Phase != locker.PhaseAsking {
 		return
 	}
-	if (k.Blocked != "" || k.Fault == locker.LockJammed || k.Fault == locker.LockLoose) && b.broken == 0 {
+	if k.PresenceDoubt && b.broken == 0 {
+		c.count("presence sensor repaired after a doubt")
+		if k.Use == locker.Occupied {
+			c.lookInto(p, b) // it may have told the truth
+		}
+	}
+	if (k.Blocked != "" || k.Fault == locker.LockJammed || k.Fault == locker.LockLoose || k.PresenceDoubt) && b.broken == 0 {
 		if _, err := p.do(locker.Unblock{By: c.clerk(), Compartment: b.n}); err == nil {
 			c.count("compartment unblocked")
 		}
@@ -123,11 +129,15 @@ func (c *city) lookInto(p *person, b *box) {
 	p.sleep(3 * time.Second)
 	finding, id := c.find(b)
 	p.close(b.n)
+	sure := false
 	for range 4 {
 		p.sleep(3 * time.Second)
 		c.inspected[b.n] = true
-		_, err = p.do(locker.Inspected{By: "staff:i", Compartment: b.n, Finding: finding, Delivery: id, ByKey: byKey})
+		_, err = p.do(locker.Inspected{By: "staff:i", Compartment: b.n, Finding: finding, Delivery: id, ByKey: byKey, Sure: sure})
 		switch {
+		case refusal(err) == locker.SensorDisagrees:
+			sure = true // has seen it with own eyes
+			c.count("clerk insists against the sensor")
 		case err == nil:
 			c.count("compartment inspected: " + string(finding))
 			return

@@ -206,7 +206,7 @@ func (c *call) compartmentJSON(v *firmware.View, i int) compartmentJSON {
 	j.Status = compartmentStatus(j)
 	// What may be looked into: all but other people's documents that wait quietly.
 	d := v.State.Delivery(x.Delivery)
-	look := x.Use != locker.Occupied || v.State.Meta.Inventory.Running || d != nil && d.State == locker.Disputed
+	look := x.Use != locker.Occupied || x.PresenceDoubt || v.State.Meta.Inventory.Running || d != nil && d.State == locker.Disputed
 	j.Actions = c.permitted("/compartments/{n}/", compartmentActions(j, look))
 	return j
 }

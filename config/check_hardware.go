@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// board is what is known of a driver's boards; the figures are from their
-// datasheets and protocol descriptions.
+// board is what is known of a driver's boards: speeds and channels from the
+// protocols, address ranges the widest that each protocol can carry. A bench test
+// on a real board may narrow them.
 type board struct {
 	port               string // begin of the device's name; "" for serial ports, which have many names
 	baud               int    // usual; 0: no serial port

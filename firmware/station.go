@@ -274,13 +274,7 @@ func (s *Station) committed(ctx context.Context, part []item, results []locker.R
 // notCommitted answers those who wait and keeps what must not get lost.
 func (s *Station) notCommitted(part []item, err error) {
 	s.o.Log.Error("cannot commit", "events", len(part), "error", err)
-	if !s.health.raised["store.write"] {
-		// Tried until it is written: people are turned away meanwhile, and nothing
-		// else may come by that would show that the store works again.
-		s.health.raise("store.write")
-		s.kept = append(s.kept, item{event: locker.Observed{Type: "store.works_again"}, tries: -1 << 30})
-		s.timers.set(retryTimer, s.o.Clock.Now().Add(storeRetry))
-	}
+	s.health.raise("store.write")
 	if errors.Is(err, store.ErrFull) {
 		s.health.space = spaceFull // until the next look
 	}
@@ -306,11 +300,24 @@ func (s *Station) notCommitted(part []item, err error) {
 			s.timers.set(retryTimer, at.Add(storeRetry))
 		}
 	}
+	s.probe(at)
 	if drop := len(s.kept) - keptMax; drop > 0 {
 		// Only readings come in such numbers: the newest level is what counts.
 		s.kept = append(s.kept[:1:1], s.kept[drop+1:]...)
 		s.timers.soonest(readTimer, at.Add(storeRetry))
 	}
+}
+
+// probe keeps one event that shows when the store works again: people are turned
+// away meanwhile, and nothing else may come by. Before the start it is Booted that
+// is tried, and it must stay the first of all.
+func (s *Station) probe(at time.Time) {
+	works := locker.Observed{Type: "store.works_again"}
+	if !s.boot.done || s.ended != nil || slices.ContainsFunc(s.kept, func(it item) bool { return it.event == locker.Event(works) }) {
+		return
+	}
+	s.kept = append(s.kept, item{event: works, tries: -1 << 30})
+	s.timers.set(retryTimer, at.Add(storeRetry))
 }
 
 const (
